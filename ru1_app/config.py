@@ -1,0 +1,62 @@
+"""Settings: one frozen value, the only reader of the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ru1_app.errors import InvalidInput
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every default of the app, once. Field `x_y` is read from the environment as `RU1_X_Y`."""
+
+    data_dir: Path = ROOT / "data"  # SQLite file and image blobs
+    models_dir: Path = ROOT / "assets" / "models"
+    database_url: str = ""  # empty: SQLite in data_dir
+    recoverer: str = "embedded"
+    answerer: str = "embedded"
+    clip: str = "embedded"  # "embedded" or "openai" (ViT-B/32, needs the model hub)
+    host: str = "127.0.0.1"
+    port: int = 7860
+    threads: int = 0  # torch CPU threads; 0 = all cores
+    max_bytes: int = 30_000_000  # of one uploaded file
+    max_pixels: int = 64_000_000  # of one uploaded image, read from its header
+    max_aspect: float = 32.0
+    min_side: int = 16
+    max_side: int = 1024  # longer images are scaled down once, before anything is done to them
+    seed: int = 0
+    steps: int = 1
+    samples: int = 1
+
+    @property
+    def url(self) -> str:
+        """The database as an SQLAlchemy URL."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'ru1.sqlite3'}"
+
+    @property
+    def blob_dir(self) -> Path:
+        """Where image blobs are, by SHA-256."""
+        return self.data_dir / "blobs"
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
+        """Read `RU1_*`; a value of the wrong type raises `InvalidInput` naming the variable."""
+        values: dict[str, object] = {}
+        for name, field in cls.__dataclass_fields__.items():
+            key = f"RU1_{name.upper()}"
+            text = environ.get(key)
+            if not text:
+                continue
+            cast = type(field.default)
+            kind = Path if isinstance(field.default, Path) else cast
+            try:
+                values[name] = kind(text)
+            except ValueError:
+                raise InvalidInput(f"{key}={text!r} is not a {cast.__name__}.") from None
+        return cls(**values)  # type: ignore[arg-type]

@@ -1,0 +1,88 @@
+"""What all corruptions share: the call, the knots of their parameters, and smooth random fields.
+
+Every draw comes from the generator that is passed in, and the number of draws does not depend on the
+severity: a slider makes the same obstacle grow instead of drawing a new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ru1_app.images import Image8
+
+Float: TypeAlias = NDArray[np.float32]
+Rng: TypeAlias = np.random.Generator
+Apply: TypeAlias = Callable[[Image8, float, Rng], Image8]
+
+KNOTS = (0.0, 1 / 3, 2 / 3, 1.0)  # none, low, mid, high
+
+
+@dataclass(frozen=True, slots=True)
+class Corruption:
+    """A registry entry: how it is called, shown and applied (severity > 0 only)."""
+
+    label: str
+    step: str  # of the imaging chain: environment, camera, sensor, encoding, channel, enhancement
+    physics: str
+    apply: Apply
+    local: bool = False  # damages part of the image only
+
+
+def knots(severity: float, values: Sequence[float]) -> float:
+    """Piecewise linear between the values at none, low, mid and high."""
+    return float(np.interp(severity, KNOTS, values))
+
+
+def log_knots(severity: float, values: Sequence[float]) -> float:
+    """Piecewise linear in the logarithm of the values at none, low, mid and high."""
+    return float(np.exp(np.interp(severity, KNOTS, np.log(values))))
+
+
+def unit(image: Image8) -> float:
+    """The factor for lengths given in pixels at 512: the shorter side / 512."""
+    return min(image.shape[:2]) / 512
+
+
+def to_float(image: Image8) -> Float:
+    """[0, 255] uint8 to [0, 1] float32."""
+    return image.astype(np.float32) / np.float32(255)
+
+
+def to_u8(image: NDArray[Any]) -> Image8:
+    """[0, 1] float to uint8, clipped and rounded."""
+    return (np.clip(image, 0.0, 1.0) * 255 + 0.5).astype(np.uint8)
+
+
+def lut(image: Image8, curve: Float) -> Image8:
+    """Apply a tone curve given as 256 values in [0, 1], [256] for all channels or [256, 3] for each."""
+    table = to_u8(curve)
+    if table.ndim == 1:
+        return table[image]
+    return np.stack([table[:, c][image[..., c]] for c in range(3)], axis=-1)
+
+
+def fractal(rng: Rng, height: int, width: int, decay: float, octaves: int = 7) -> Float:
+    """Smooth random field [H, W] in [0, 1]: octaves of bicubic noise, amplitudes 1/decay^k.
+
+    Grids are square powers of two whatever the image's size, so the draws depend on nothing else.
+    """
+    side = max(height, width)
+    total = np.zeros((side, side), np.float32)
+    for k in range(octaves):
+        grid = rng.standard_normal((2 ** (k + 1) + 1,) * 2, dtype=np.float32)
+        total += cv2.resize(grid, (side, side), interpolation=cv2.INTER_CUBIC) * np.float32(decay**-k)
+    field = total[:height, :width]
+    low, high = float(field.min()), float(field.max())
+    return (field - low) / max(high - low, 1e-6)
+
+
+def filter_psf(image: Image8, psf: Float) -> Image8:
+    """Convolve with a point-spread function of odd sides, normalised here; reflecting borders."""
+    kernel = psf / max(float(psf.sum()), 1e-12)
+    return cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REFLECT_101).astype(np.uint8)

@@ -1,0 +1,1 @@
+"""The embedded recoverer: a small source-conditioned rectified flow that ships with the app."""

@@ -1,0 +1,205 @@
+"""Trains the embedded answerer on drawn scenes: `python -m ru1_app.training.answerer --out DIR`.
+
+First the vision tower alone learns what stands in each cell of its token grid, which the renderer knows;
+then the whole model learns to answer, all questions of a scene packed into one sequence. Interrupted runs
+go on from the last checkpoint in `--out`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ru1_app.training.answerer_build import Sizes, build_model, build_processor, build_tokenizer, scope
+from ru1_app.training.answerer_data import CELL_CLASSES, MAX_HEADS, Batch, Scenes
+from ru1_app.training.config import load_config
+
+
+@dataclass(frozen=True, slots=True)
+class AnswererConfig:
+    """The keys of answerer.toml."""
+
+    seed: int
+    dense_steps: int
+    steps: int
+    batch: int
+    lr: float
+    warmup: int
+    weight_decay: float
+    ema: float
+    pair_share: float
+    clean_share: float
+    open_share: float
+    cell_weight: float
+    damaged_weight: float
+    checkpoint_every: int
+    vision_width: int
+    vision_depths: list[int]
+    text_width: int
+    text_depth: int
+    text_heads: int
+
+    @property
+    def sizes(self) -> Sizes:
+        """The model's part of the settings."""
+        return Sizes(self.vision_width, self.vision_depths, self.text_width, self.text_depth, self.text_heads)
+
+
+def packed_mask(segments: torch.Tensor, images: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Attention mask [N, 1, L, L] (true = seen) and positions [N, L] for `images` tokens and packed questions.
+
+    Every question starts right after the images, as it does when it is asked alone.
+    """
+    count, length = segments.shape
+    segment = torch.cat([torch.zeros(count, images, dtype=segments.dtype), segments], 1)
+    causal = torch.ones(images + length, images + length, dtype=torch.bool).tril()
+    is_image = torch.arange(images + length) < images
+    same = segment[:, :, None] == segment[:, None, :]
+    mask = causal & (same | is_image[None, None, :])
+    index = torch.arange(length).expand(count, length)
+    starts = torch.where(F.pad(segments[:, :-1], (1, 0)) != segments, index, 0).cummax(1).values
+    positions = torch.cat([torch.arange(images).expand(count, images), images + index - starts], 1)
+    return mask[:, None], positions
+
+
+class Trainer(nn.Module):
+    """The model with the two cell heads that only training needs."""
+
+    def __init__(self, config: AnswererConfig, model: Any) -> None:
+        super().__init__()
+        self.config, self.model = config, model
+        width = model.config.vision_config.hidden_size
+        self.norm = nn.LayerNorm(width)
+        self.cells = nn.Linear(width, CELL_CLASSES + MAX_HEADS)
+
+    def cell_loss(self, features: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """Cross-entropy of the cells' contents and people, damaged views counting less."""
+        views = batch.pixels.shape[1]
+        logits = self.cells(self.norm(features))
+        weight = torch.where(batch.sound.flatten(), 1.0, self.config.damaged_weight)[:, None]
+        what = batch.cells.repeat_interleave(views, 0)
+        heads = batch.heads.repeat_interleave(views, 0)
+        loss = F.cross_entropy(logits[..., :CELL_CLASSES].transpose(1, 2), what, reduction="none")
+        loss = loss + F.cross_entropy(logits[..., CELL_CLASSES:].transpose(1, 2), heads, reduction="none")
+        return (loss * weight).sum() / (weight.sum() * loss.shape[1])
+
+    def forward(self, batch: Batch, ask: bool) -> tuple[torch.Tensor, float, float]:
+        """The loss, the cell loss and the share of right answer tokens (0 when nothing is asked)."""
+        pixels = batch.pixels.flatten(0, 1).float() / 127.5 - 1
+        core = self.model.model
+        features = core.vision_tower(pixels, output_hidden_states=True, return_dict=True).hidden_states[-1]
+        cells = self.cell_loss(features, batch)
+        if not ask:
+            return cells, float(cells.detach()), 0.0
+        count = batch.tokens.shape[0]
+        images = core.multi_modal_projector(features).reshape(count, -1, self.config.text_width)
+        mask, positions = packed_mask(batch.segments, images.shape[1])
+        embeds = torch.cat([images, core.get_input_embeddings()(batch.tokens)], 1)
+        hidden = core.language_model(
+            inputs_embeds=embeds, attention_mask=mask, position_ids=positions, use_cache=False
+        ).last_hidden_state[:, images.shape[1] :]
+        asked = batch.labels != -100
+        logits, labels = self.model.lm_head(hidden[asked]), batch.labels[asked]
+        end = self.model.config.text_config.eos_token_id
+        answers = F.cross_entropy(logits, labels, reduction="none") * torch.where(labels == end, 0.1, 1.0)
+        right = (logits.argmax(1) == labels)[labels != end].float().mean()
+        return answers.mean() * 2 + self.config.cell_weight * cells, float(cells.detach()), float(right)
+
+
+def rate(config: AnswererConfig, step: int) -> float:
+    """The learning rate: a linear warm-up, then a cosine to 2 %."""
+    if step < config.warmup:
+        return config.lr * (step + 1) / config.warmup
+    share = (step - config.warmup) / max(1, config.steps - config.warmup)
+    return config.lr * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, share))))
+
+
+def save(out: Path, trainer: Trainer, average: dict[str, torch.Tensor], processor: Any) -> None:
+    """Write the averaged weights, the processor and the scope as a standard checkpoint in `out/model`."""
+    folder = out / "model"
+    trainer.model.save_pretrained(folder, state_dict=average)
+    processor.save_pretrained(folder)
+    (folder / "scope.json").write_text(json.dumps(scope(), indent=1) + "\n", "utf-8")
+
+
+def train(config: AnswererConfig, out: Path, *, threads: int = 1) -> None:
+    """Train to the end, or go on from `out/checkpoint.pt`."""
+    from tqdm import tqdm
+
+    torch.set_num_threads(threads)
+    torch.manual_seed(config.seed)
+    out.mkdir(parents=True, exist_ok=True)
+    tokenizer = build_tokenizer()
+    processor = build_processor(tokenizer)
+    trainer = Trainer(config, build_model(config.sizes, tokenizer))
+    optimiser = torch.optim.AdamW(trainer.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+    average = {name: value.detach().clone() for name, value in trainer.model.state_dict().items()}
+    step, spent = 0, 0.0
+    if (out / "checkpoint.pt").exists():
+        state = torch.load(out / "checkpoint.pt", weights_only=True)
+        trainer.load_state_dict(state["trainer"])
+        optimiser.load_state_dict(state["optimiser"])
+        average, step, spent = state["average"], state["step"], state["seconds"]
+    data = Scenes(
+        tokenizer,
+        seed=config.seed,
+        start=step,
+        batch=config.batch,
+        pair_share=config.pair_share,
+        clean_share=config.clean_share,
+        open_share=config.open_share,
+    )
+    loader = iter(torch.utils.data.DataLoader(data, batch_size=None, num_workers=1, prefetch_factor=4))
+    begun = time.monotonic() - spent
+    with (out / "log.csv").open("a", newline="") as file, tqdm(total=config.steps, initial=step) as bar:
+        log = csv.writer(file)
+        while step < config.steps:
+            for group in optimiser.param_groups:
+                group["lr"] = rate(config, step)
+            loss, cells, right = trainer(next(loader), step >= config.dense_steps)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(trainer.parameters(), 1.0)
+            optimiser.step()
+            step += 1
+            keep = min(config.ema, step / (step + 10))
+            with torch.no_grad():
+                for name, value in trainer.model.state_dict().items():
+                    average[name].lerp_(value, 1 - keep) if value.is_floating_point() else average[name].copy_(value)
+            bar.update()
+            bar.set_postfix(loss=f"{loss.item():.3f}", cells=f"{cells:.3f}", right=f"{right:.2f}")
+            if step % 10 == 0:
+                log.writerow([step, round(loss.item(), 4), round(cells, 4), round(right, 4)])
+                file.flush()
+            if step % config.checkpoint_every == 0 or step == config.steps:
+                state = {"trainer": trainer.state_dict(), "optimiser": optimiser.state_dict(), "average": average}
+                state |= {"step": step, "seconds": time.monotonic() - begun}
+                torch.save(state, out / "checkpoint.pt.part")
+                (out / "checkpoint.pt.part").replace(out / "checkpoint.pt")
+                save(out, trainer, average, processor)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--config", type=Path, default=Path(__file__).with_suffix(".toml"))
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key")
+    options = parser.parse_args(arguments)
+    train(load_config(AnswererConfig, options.config, options.set), options.out, threads=options.threads)
+
+
+if __name__ == "__main__":
+    main()

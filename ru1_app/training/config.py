@@ -1,0 +1,33 @@
+"""One config file per recipe: TOML with defaults, overridden key by key, checked against a dataclass."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ru1_app.errors import InvalidInput
+
+T = TypeVar("T")
+
+
+def load_config(kind: type[T], path: Path, overrides: Sequence[str] = ()) -> T:
+    """Read `path` and apply `key=value` overrides (TOML values).
+
+    Raises:
+        InvalidInput: a key is unknown or missing, or an override is not `key=value`.
+    """
+    values: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
+    for text in overrides:
+        try:
+            values |= tomllib.loads(text)
+        except tomllib.TOMLDecodeError:
+            raise InvalidInput(f"--set {text!r} is not key=value with a TOML value.") from None
+    names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    if unknown := sorted(values.keys() - names):
+        raise InvalidInput(f"Unknown keys {unknown} in {path.name}; there are {sorted(names)}.")
+    if missing := sorted(names - values.keys()):
+        raise InvalidInput(f"{path.name} lacks {missing}.")
+    return kind(**values)

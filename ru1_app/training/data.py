@@ -1,0 +1,102 @@
+"""Training data of the recoverer: photos (and rendered scenes), corrupted on the fly, cut into crops."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import IterableDataset
+
+from ru1_app.corruptions import CORRUPTIONS, CorruptionSpec, corrupt
+from ru1_app.corruptions.spec import MAX_SEED
+from ru1_app.errors import InvalidInput
+from ru1_app.images import Image8
+from ru1_app.models.embedded.net import thumbnail
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+
+
+def load_photos(folder: Path, smallest: int = 96, largest: int = 384) -> list[Image8]:
+    """All photos below `folder` as RGB uint8, scaled to at most `largest` a side; small ones left out.
+
+    Raises:
+        InvalidInput: the folder holds no usable photo.
+    """
+    photos = []
+    for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES):
+        with Image.open(path) as image:
+            rgb = image.convert("RGB")
+        if min(rgb.size) < smallest:
+            continue
+        rgb.thumbnail((largest, largest), Image.Resampling.LANCZOS)
+        photos.append(np.asarray(rgb))
+    if not photos:
+        raise InvalidInput(f"{folder} holds no photo ({', '.join(sorted(SUFFIXES))}) of {smallest} pixels or more.")
+    return photos
+
+
+@dataclass(frozen=True)
+class Mix:
+    """What share of the inputs is left clean, corrupted twice, or a rendered scene."""
+
+    clean: float
+    second: float
+    scene: float
+
+
+class CorruptedCrops(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
+    """Endless batches: corrupted and clean crops [B, 3, c, c] in [0, 1], and thumbnails [B, 6, 48, 48].
+
+    The thumbnail is that of the whole corrupted image, as in use. `per_image` crops share one image.
+    """
+
+    def __init__(
+        self, photos: list[Image8], scenes: list[Image8], mix: Mix, *, batch: int, per_image: int, crop: int, seed: int
+    ) -> None:
+        self.photos, self.scenes, self.mix = photos, scenes, mix
+        self.batch, self.per_image, self.crop, self.seed = batch, per_image, crop, seed
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        worker = torch.utils.data.get_worker_info()
+        rng = np.random.default_rng([self.seed, worker.id if worker else 0])
+        while True:
+            rows = [row for _ in range(self.batch // self.per_image) for row in self._crops(rng)]
+            corrupted, clean, thumbs = (torch.stack(column) for column in zip(*rows, strict=True))
+            yield corrupted, clean, thumbs
+
+    def _crops(self, rng: np.random.Generator) -> list[tuple[Tensor, Tensor, Tensor]]:
+        clean = self._source(rng)
+        if rng.random() < 0.5:
+            clean = np.ascontiguousarray(clean[:, ::-1])
+        damaged = self._damage(clean, rng)
+        whole = _tensor(damaged)
+        thumb = thumbnail(whole[None])[0]
+        rows = []
+        for _ in range(self.per_image):
+            y, x = (int(rng.integers(0, side - self.crop + 1)) for side in clean.shape[:2])
+            window = (slice(y, y + self.crop), slice(x, x + self.crop))
+            rows.append((whole[:, *window], _tensor(clean[window]), thumb))
+        return rows
+
+    def _source(self, rng: np.random.Generator) -> Image8:
+        pool = self.scenes if self.scenes and rng.random() < self.mix.scene else self.photos
+        return pool[int(rng.integers(len(pool)))]
+
+    def _damage(self, clean: Image8, rng: np.random.Generator) -> Image8:
+        if rng.random() < self.mix.clean:
+            return clean
+        count = 2 if rng.random() < self.mix.second else 1
+        damaged = clean
+        for name in rng.choice(list(CORRUPTIONS), size=count, replace=False):
+            severity = float(rng.uniform(0.05, 1.0)) / count
+            damaged = corrupt(damaged, CorruptionSpec(str(name), severity, int(rng.integers(MAX_SEED))))
+        return damaged
+
+
+def _tensor(image: Image8) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).float() / 255
