@@ -94,7 +94,8 @@ def caption(scene: Scene) -> str:
     extras = "".join(f", a {name}" for name in scene.extras)
     return (
         f"A {scene.lighting} road scene with a {scene.light} traffic light, an arrow sign pointing {arrow}, "
-        f"a {scene.car} car, {people}, a speed limit of {scene.speed} and a sign that says {scene.word}{extras}."
+        f"a {scene.car} car, {people}, a speed limit of {scene.speed} "
+        f"and a sign that says {scene.word}{extras}."
     )
 
 

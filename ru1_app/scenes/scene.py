@@ -91,7 +91,7 @@ def _signs(scene: Scene, rng: np.random.Generator) -> list[Placement]:
     for column, index in enumerate(rng.permutation(len(items))):
         name, value, width, height = items[index]
         scale = rng.uniform(0.92, 1.06)
-        x = 0.13 + 0.247 * column + rng.uniform(-0.008, 0.008)
+        x = 0.14 + 0.24 * column + rng.uniform(-0.006, 0.006)
         top = rng.uniform(0.04, 0.37 - height * scale)
         half = width * scale / 2
         places.append(Placement(name, value, (x - half, top, x + half, top + height * scale)))

@@ -43,3 +43,11 @@ class Scorer(Protocol):
     def score(self, pairs: Sequence[Pair]) -> list[Score]:
         """One `Score` per pair, same order; what cannot be scored has `value=None` and a reason."""
         ...
+
+
+def mismatch(pair: Pair) -> str | None:
+    """Why the pair cannot be scored, if its sizes differ: scorers never resample."""
+    if pair.image.shape == pair.other.shape:
+        return None
+    a, b = (f"{image.shape[1]}x{image.shape[0]}" for image in (pair.image, pair.other))
+    return f"the images differ in size ({a} and {b}); scores never resample"

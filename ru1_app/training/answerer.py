@@ -12,7 +12,7 @@ import csv
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ru1_app.training.answerer_build import Sizes, build_model, build_processor, build_tokenizer, scope
-from ru1_app.training.answerer_data import CELL_CLASSES, MAX_HEADS, Batch, Scenes
+from ru1_app.training.answerer_data import CELL_CLASSES, MAX_HEADS, Batch, Scenes, Shares, cell_words
 from ru1_app.training.config import load_config
 
 
@@ -32,6 +32,7 @@ class AnswererConfig:
 
     seed: int
     dense_steps: int
+    frozen_until: int
     steps: int
     batch: int
     lr: float
@@ -43,6 +44,7 @@ class AnswererConfig:
     open_share: float
     cell_weight: float
     damaged_weight: float
+    word_weight: float
     checkpoint_every: int
     vision_width: int
     vision_depths: list[int]
@@ -57,7 +59,7 @@ class AnswererConfig:
 
 
 def packed_mask(segments: torch.Tensor, images: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Attention mask [N, 1, L, L] (true = seen) and positions [N, L] for `images` tokens and packed questions.
+    """Attention mask [N, 1, L, L] (true = seen) and positions [N, L]: `images` tokens, then the questions.
 
     Every question starts right after the images, as it does when it is asked alone.
     """
@@ -76,8 +78,10 @@ def packed_mask(segments: torch.Tensor, images: int) -> tuple[torch.Tensor, torc
 class Trainer(nn.Module):
     """The model with the two cell heads that only training needs."""
 
-    def __init__(self, config: AnswererConfig, model: Any) -> None:
+    def __init__(self, config: AnswererConfig, model: Any, words: list[int]) -> None:
+        """`words` are the token ids of the cell classes, -100 for those without."""
         super().__init__()
+        self.words = words
         self.config, self.model = config, model
         width = model.config.vision_config.hidden_size
         self.norm = nn.LayerNorm(width)
@@ -94,16 +98,32 @@ class Trainer(nn.Module):
         loss = loss + F.cross_entropy(logits[..., CELL_CLASSES:].transpose(1, 2), heads, reduction="none")
         return (loss * weight).sum() / (weight.sum() * loss.shape[1])
 
-    def forward(self, batch: Batch, ask: bool) -> tuple[torch.Tensor, float, float]:
-        """The loss, the cell loss and the share of right answer tokens (0 when nothing is asked)."""
+    def word_loss(self, images: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """Image tokens of sound views should read as the word of what they show: options then match them."""
+        views = batch.pixels.shape[1]
+        words = torch.tensor(self.words)[batch.cells].repeat_interleave(views, 0)
+        words = torch.where(batch.sound.flatten()[:, None], words, -100)
+        logits = self.model.lm_head(self.model.model.language_model.norm(images))
+        total = F.cross_entropy(logits.flatten(0, 1), words.flatten(), ignore_index=-100, reduction="sum")
+        return total / (words != -100).sum().clamp(min=1)
+
+    def forward(self, batch: Batch, ask: bool, frozen: bool) -> tuple[torch.Tensor, float, float]:
+        """The loss, the cell loss and the share of right answer tokens (0 when nothing is asked).
+
+        `frozen` leaves the vision tower as it is.
+        """
         pixels = batch.pixels.flatten(0, 1).float() / 127.5 - 1
         core = self.model.model
-        features = core.vision_tower(pixels, output_hidden_states=True, return_dict=True).hidden_states[-1]
+        with torch.set_grad_enabled(not frozen):
+            seen = core.vision_tower(pixels, output_hidden_states=True, return_dict=True)
+        features = seen.hidden_states[-1]
         cells = self.cell_loss(features, batch)
         if not ask:
             return cells, float(cells.detach()), 0.0
         count = batch.tokens.shape[0]
-        images = core.multi_modal_projector(features).reshape(count, -1, self.config.text_width)
+        images = core.multi_modal_projector(features)
+        aligned = self.word_loss(images, batch)
+        images = images.reshape(count, -1, self.config.text_width)
         mask, positions = packed_mask(batch.segments, images.shape[1])
         embeds = torch.cat([images, core.get_input_embeddings()(batch.tokens)], 1)
         hidden = core.language_model(
@@ -114,7 +134,8 @@ class Trainer(nn.Module):
         end = self.model.config.text_config.eos_token_id
         answers = F.cross_entropy(logits, labels, reduction="none") * torch.where(labels == end, 0.1, 1.0)
         right = (logits.argmax(1) == labels)[labels != end].float().mean()
-        return answers.mean() * 2 + self.config.cell_weight * cells, float(cells.detach()), float(right)
+        loss = answers.mean() * 2 + self.config.cell_weight * cells + self.config.word_weight * aligned
+        return loss, float(cells.detach()), float(right)
 
 
 def rate(config: AnswererConfig, step: int) -> float:
@@ -125,12 +146,80 @@ def rate(config: AnswererConfig, step: int) -> float:
     return config.lr * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, share))))
 
 
-def save(out: Path, trainer: Trainer, average: dict[str, torch.Tensor], processor: Any) -> None:
-    """Write the averaged weights, the processor and the scope as a standard checkpoint in `out/model`."""
-    folder = out / "model"
-    trainer.model.save_pretrained(folder, state_dict=average)
-    processor.save_pretrained(folder)
-    (folder / "scope.json").write_text(json.dumps(scope(), indent=1) + "\n", "utf-8")
+class Run:
+    """One training run in a folder: its state, and how that is kept."""
+
+    def __init__(self, config: AnswererConfig, out: Path) -> None:
+        """Begin at step 0, or go on from `out/checkpoint.pt`."""
+        self.config, self.out = config, out
+        self.tokenizer = build_tokenizer()
+        self.processor = build_processor(self.tokenizer)
+        words = [self.tokenizer.convert_tokens_to_ids(word) if word else -100 for word in cell_words()]
+        self.trainer = Trainer(config, build_model(config.sizes, self.tokenizer), words)
+        self.optimiser = torch.optim.AdamW(
+            self.trainer.parameters(), lr=config.lr, weight_decay=config.weight_decay
+        )
+        weights = self.trainer.model.state_dict()
+        self.average = {name: value.detach().clone() for name, value in weights.items()}
+        self.step, spent = 0, 0.0
+        if (out / "checkpoint.pt").exists():
+            state = torch.load(out / "checkpoint.pt", weights_only=True)
+            self.trainer.load_state_dict(state["trainer"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.average, self.step, spent = state["average"], state["step"], state["seconds"]
+        self._begun = time.monotonic() - spent
+
+    def batches(self) -> Iterator[Batch]:
+        """The batches from the present step on, drawn by a second process."""
+        config = self.config
+        data = Scenes(
+            self.tokenizer,
+            seed=config.seed,
+            start=self.step,
+            batch=config.batch,
+            shares=Shares(config.pair_share, config.clean_share, config.open_share),
+        )
+        return iter(torch.utils.data.DataLoader(data, batch_size=None, num_workers=1, prefetch_factor=4))
+
+    def update(self, batch: Batch) -> tuple[float, float, float]:
+        """One optimiser step; the loss, the cell loss and the share of right answer tokens."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate(self.config, self.step)
+        ask = self.step >= self.config.dense_steps
+        loss, cells, right = self.trainer(batch, ask, ask and self.step < self.config.frozen_until)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.trainer.parameters(), 1.0)
+        self.optimiser.step()
+        self.step += 1
+        self._follow()
+        return loss.item(), cells, right
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Move the average towards the weights, faster at the start."""
+        keep = min(self.config.ema, self.step / (self.step + 10))
+        for name, value in self.trainer.model.state_dict().items():
+            if value.is_floating_point():
+                self.average[name].lerp_(value, 1 - keep)
+            else:
+                self.average[name].copy_(value)
+
+    def save(self) -> None:
+        """Write the checkpoint, and the averaged weights as a standard model folder in `out/model`."""
+        state = {
+            "trainer": self.trainer.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "average": self.average,
+            "step": self.step,
+            "seconds": time.monotonic() - self._begun,
+        }
+        torch.save(state, self.out / "checkpoint.pt.part")
+        (self.out / "checkpoint.pt.part").replace(self.out / "checkpoint.pt")
+        folder = self.out / "model"
+        self.trainer.model.save_pretrained(folder, state_dict=self.average)
+        self.processor.save_pretrained(folder)
+        (folder / "scope.json").write_text(json.dumps(scope(), indent=1) + "\n", "utf-8")
 
 
 def train(config: AnswererConfig, out: Path, *, threads: int = 1) -> None:
@@ -140,54 +229,19 @@ def train(config: AnswererConfig, out: Path, *, threads: int = 1) -> None:
     torch.set_num_threads(threads)
     torch.manual_seed(config.seed)
     out.mkdir(parents=True, exist_ok=True)
-    tokenizer = build_tokenizer()
-    processor = build_processor(tokenizer)
-    trainer = Trainer(config, build_model(config.sizes, tokenizer))
-    optimiser = torch.optim.AdamW(trainer.parameters(), lr=config.lr, weight_decay=config.weight_decay)
-    average = {name: value.detach().clone() for name, value in trainer.model.state_dict().items()}
-    step, spent = 0, 0.0
-    if (out / "checkpoint.pt").exists():
-        state = torch.load(out / "checkpoint.pt", weights_only=True)
-        trainer.load_state_dict(state["trainer"])
-        optimiser.load_state_dict(state["optimiser"])
-        average, step, spent = state["average"], state["step"], state["seconds"]
-    data = Scenes(
-        tokenizer,
-        seed=config.seed,
-        start=step,
-        batch=config.batch,
-        pair_share=config.pair_share,
-        clean_share=config.clean_share,
-        open_share=config.open_share,
-    )
-    loader = iter(torch.utils.data.DataLoader(data, batch_size=None, num_workers=1, prefetch_factor=4))
-    begun = time.monotonic() - spent
-    with (out / "log.csv").open("a", newline="") as file, tqdm(total=config.steps, initial=step) as bar:
+    run = Run(config, out)
+    batches = run.batches()
+    with (out / "log.csv").open("a", newline="") as file, tqdm(total=config.steps, initial=run.step) as bar:
         log = csv.writer(file)
-        while step < config.steps:
-            for group in optimiser.param_groups:
-                group["lr"] = rate(config, step)
-            loss, cells, right = trainer(next(loader), step >= config.dense_steps)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(trainer.parameters(), 1.0)
-            optimiser.step()
-            step += 1
-            keep = min(config.ema, step / (step + 10))
-            with torch.no_grad():
-                for name, value in trainer.model.state_dict().items():
-                    average[name].lerp_(value, 1 - keep) if value.is_floating_point() else average[name].copy_(value)
+        while run.step < config.steps:
+            loss, cells, right = run.update(next(batches))
             bar.update()
-            bar.set_postfix(loss=f"{loss.item():.3f}", cells=f"{cells:.3f}", right=f"{right:.2f}")
-            if step % 10 == 0:
-                log.writerow([step, round(loss.item(), 4), round(cells, 4), round(right, 4)])
+            bar.set_postfix(loss=f"{loss:.3f}", cells=f"{cells:.3f}", right=f"{right:.2f}")
+            if run.step % 10 == 0:
+                log.writerow([run.step, round(loss, 4), round(cells, 4), round(right, 4)])
                 file.flush()
-            if step % config.checkpoint_every == 0 or step == config.steps:
-                state = {"trainer": trainer.state_dict(), "optimiser": optimiser.state_dict(), "average": average}
-                state |= {"step": step, "seconds": time.monotonic() - begun}
-                torch.save(state, out / "checkpoint.pt.part")
-                (out / "checkpoint.pt.part").replace(out / "checkpoint.pt")
-                save(out, trainer, average, processor)
+            if run.step % config.checkpoint_every == 0 or run.step == config.steps:
+                run.save()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ru1_app.scenes.questions import caption, questions_for
-from ru1_app.scenes.scene import ARROWS, CAR_COLOURS, EXTRAS, LIGHTS, SPEEDS, WORDS, sample_scene
+from ru1_app.scenes.scene import ARROWS, CAR_COLOURS, EXTRAS, LIGHTS, MAX_PEOPLE, SPEEDS, WORDS, sample_scene
 
 SIDE = 128  # pixels the model sees
 GRID = 8  # image tokens per side
@@ -136,30 +137,23 @@ def build_model(sizes: Sizes, tokenizer: Any) -> Any:
 
 def scope() -> dict[str, Any]:
     """What the checkpoint was trained for: the adapter reads it from `scope.json` beside the weights."""
+
+    def topic(words: str, answers: Iterable[object]) -> dict[str, list[str]]:
+        return {"words": words.split(), "answers": [str(answer) for answer in answers]}
+
     return {
         "topics": {
-            "light": ["light", "lights", "lamp"],
-            "arrow": ["arrow"],
-            "car_colour": ["car"],
-            "count": ["people", "pedestrians", "persons"],
-            "speed": ["speed", "number", "fast", "limit"],
-            "word": ["word", "sign", "board"],
-            "presence": ["tree", "cone", "cloud"],
+            "light": topic("light lamp", LIGHTS),
+            "arrow": topic("arrow", (*ARROWS, "straight on", "straight", "straight ahead")),
+            "car_colour": topic("car", CAR_COLOURS),
+            "count": topic("people pedestrians persons", range(MAX_PEOPLE + 1)),
+            "speed": topic("speed number fast", SPEEDS),
+            "word": topic("word sign board", WORDS),
+            "presence": topic("tree cone cloud", ("yes", "no")),
         },
-        "options": sorted(
-            {*LIGHTS, *ARROWS, *CAR_COLOURS, *WORDS, "straight on", "straight ahead", "straight", "yes", "no"}
-            | {str(speed) for speed in SPEEDS}
-            | {str(n) for n in range(5)},
-            key=str.lower,
-        ),
-        "max_unknown_share": 0.2,
+        "max_unknown_share": 0.15,
         "note": (
             "This small model was trained on drawn road scenes (traffic light, arrow sign, car colour, "
             "people to count, speed number, short word) only; do not trust its answer here."
         ),
     }
-
-
-def describe(sizes: Sizes) -> dict[str, Any]:
-    """The sizes as a plain dictionary, for the log."""
-    return asdict(sizes)

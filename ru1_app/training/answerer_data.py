@@ -31,8 +31,19 @@ from ru1_app.scenes.scene import (
 )
 from ru1_app.training.answerer_build import GRID, SIDE
 
-_VALUES = {"light": LIGHTS, "arrow": ARROWS, "speed": tuple(map(str, SPEEDS)), "word": WORDS, "car": CAR_COLOURS}
-_CLASSES = ["", "person", *EXTRAS, *(f"{name}:{value}" for name, values in _VALUES.items() for value in values)]
+_VALUES = {
+    "light": LIGHTS,
+    "arrow": ARROWS,
+    "speed": tuple(map(str, SPEEDS)),
+    "word": WORDS,
+    "car": CAR_COLOURS,
+}
+_CLASSES = [
+    "",
+    "person",
+    *EXTRAS,
+    *(f"{name}:{value}" for name, values in _VALUES.items() for value in values),
+]
 CELL_CLASSES = len(_CLASSES)
 _CLASS_OF = {name: index for index, name in enumerate(_CLASSES)}
 MAX_HEADS = 3  # people whose middle is in one cell: 0, 1, 2 or more
@@ -43,7 +54,8 @@ class Batch:
     """`pixels` [scenes, views, 3, SIDE, SIDE]; `tokens`, `labels`, `segments` [scenes, length].
 
     A scene's questions stand one after the other in one sequence; `segments` numbers them from 1 and is 0
-    for padding, so that each question sees the images and itself only. Labels are -100 where nothing is asked.
+    for padding, so that each question sees the images and itself only. Labels are -100 where nothing is
+    asked.
     """
 
     pixels: torch.Tensor
@@ -52,7 +64,24 @@ class Batch:
     segments: torch.Tensor
     cells: torch.Tensor  # [scenes, GRID * GRID], what stands in each cell
     heads: torch.Tensor  # [scenes, GRID * GRID], people in each cell
-    sound: torch.Tensor  # [scenes, views], 1 for views that are hardly damaged: they get the cell losses whole
+    sound: (
+        torch.Tensor
+    )  # [scenes, views], 1 for views that are hardly damaged: they get the cell losses whole
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Of batches with two images, of undamaged single images, and of questions without options."""
+
+    pair: float
+    clean: float
+    open: float
+
+
+def cell_words() -> list[str]:
+    """One word for each cell class, "" for the background: what an image token of it should stand for."""
+    spoken = {"person": "people", "traffic cone": "cone", "arrow:up": "straight"}
+    return [spoken.get(name, name.split(":")[-1].lower()) for name in _CLASSES]
 
 
 def shrink(image: Image8) -> Image8:
@@ -80,7 +109,9 @@ def cell_labels(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
 def random_spec(rng: np.random.Generator, low: float = 0.15) -> CorruptionSpec:
     """Any corruption at a severity from `low` to 1."""
     names = list(CORRUPTIONS)
-    return CorruptionSpec(names[rng.integers(len(names))], float(rng.uniform(low, 1)), int(rng.integers(2**31)))
+    return CorruptionSpec(
+        names[rng.integers(len(names))], float(rng.uniform(low, 1)), int(rng.integers(2**31))
+    )
 
 
 def proxy(clean: Image8, bad: Image8, rng: np.random.Generator) -> Image8:
@@ -98,7 +129,9 @@ def proxy(clean: Image8, bad: Image8, rng: np.random.Generator) -> Image8:
     return bad
 
 
-def views_of(clean: Image8, pair: bool, clean_share: float, rng: np.random.Generator) -> tuple[list[Image8], list[bool]]:
+def views_of(
+    clean: Image8, pair: bool, clean_share: float, rng: np.random.Generator
+) -> tuple[list[Image8], list[bool]]:
     """The images of one prompt and which of them are hardly damaged."""
     if not pair:
         whole = rng.random() < clean_share
@@ -142,10 +175,9 @@ class Asker:
 class Scenes(torch.utils.data.IterableDataset):
     """Endless batches from step `start`; batch k depends on the seed and k alone."""
 
-    def __init__(self, tokenizer: Any, *, seed: int, start: int, batch: int, pair_share: float, clean_share: float, open_share: float) -> None:
-        self._asker = Asker(tokenizer, open_share)
-        self._seed, self._start, self._batch = seed, start, batch
-        self._pair, self._clean = pair_share, clean_share
+    def __init__(self, tokenizer: Any, *, seed: int, start: int, batch: int, shares: Shares) -> None:
+        self._asker = Asker(tokenizer, shares.open)
+        self._seed, self._start, self._batch, self._shares = seed, start, batch, shares
 
     def __iter__(self) -> Iterator[Batch]:
         torch.set_num_threads(1)
@@ -157,8 +189,8 @@ class Scenes(torch.utils.data.IterableDataset):
 
     def batch(self, step: int) -> Batch:
         """Batch number `step`."""
-        rng = generator(self._seed, 1000 + step)
-        pair = bool(rng.random() < self._pair)
+        rng = generator(self._seed, 1000 + step)  # the first streams belong to the scenes
+        pair = bool(rng.random() < self._shares.pair)
         count = self._batch // 2 if pair else self._batch
         rows = [self._row(rng, pair) for _ in range(count)]
         length = max(len(row[1][0]) for row in rows)
@@ -180,5 +212,10 @@ class Scenes(torch.utils.data.IterableDataset):
     def _row(self, rng: np.random.Generator, pair: bool) -> tuple[np.ndarray, Any, Any, list[bool]]:
         scene = sample_scene(int(rng.integers(HELD_OUT_SEED)))
         clean = render(scene, 384 if rng.random() < 0.4 else 256)
-        views, sound = views_of(clean, pair, self._clean, rng)
-        return np.stack([shrink(view) for view in views]), self._asker.pack(scene, rng), cell_labels(scene), sound
+        views, sound = views_of(clean, pair, self._shares.clean, rng)
+        return (
+            np.stack([shrink(view) for view in views]),
+            self._asker.pack(scene, rng),
+            cell_labels(scene),
+            sound,
+        )

@@ -36,7 +36,9 @@ def load_photos(folder: Path, smallest: int = 96, largest: int = 384) -> list[Im
         rgb.thumbnail((largest, largest), Image.Resampling.LANCZOS)
         photos.append(np.asarray(rgb))
     if not photos:
-        raise InvalidInput(f"{folder} holds no photo ({', '.join(sorted(SUFFIXES))}) of {smallest} pixels or more.")
+        raise InvalidInput(
+            f"{folder} holds no photo ({', '.join(sorted(SUFFIXES))}) of {smallest} pixels or more."
+        )
     return photos
 
 
@@ -56,7 +58,15 @@ class CorruptedCrops(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
     """
 
     def __init__(
-        self, photos: list[Image8], scenes: list[Image8], mix: Mix, *, batch: int, per_image: int, crop: int, seed: int
+        self,
+        photos: list[Image8],
+        scenes: list[Image8],
+        mix: Mix,
+        *,
+        batch: int,
+        per_image: int,
+        crop: int,
+        seed: int,
     ) -> None:
         self.photos, self.scenes, self.mix = photos, scenes, mix
         self.batch, self.per_image, self.crop, self.seed = batch, per_image, crop, seed

@@ -77,12 +77,16 @@ class Context(nn.Module):
             nn.Conv2d(32, 64, 3, stride=2, padding=1), nn.SiLU(),
             nn.Conv2d(64, 64, 3, stride=2, padding=1), nn.SiLU(),
         )  # fmt: skip
-        self.mix = nn.Sequential(nn.Linear(64 + 64 + 6 + 2, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
+        self.mix = nn.Sequential(
+            nn.Linear(64 + 64 + 6 + 2 + 9, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU()
+        )
 
     def forward(self, thumbnail: Tensor, time: Tensor) -> Tensor:
         h = self.conv(thumbnail)
+        colours = thumbnail[:, :3].flatten(2)
+        spread = [colours.std(2), colours.amin(2), colours.amax(2)]  # contrast and fog show here
         pooled = [h.mean((2, 3)), h.amax((2, 3)), thumbnail.mean((2, 3))]
-        return self.mix(torch.cat([*pooled, time[:, None], (1 - time)[:, None]], dim=1))
+        return self.mix(torch.cat([*pooled, time[:, None], (1 - time)[:, None], *spread], dim=1))
 
 
 def thumbnail(image: Tensor) -> Tensor:
@@ -116,7 +120,9 @@ class RecoveryNet(ModelMixin, ConfigMixin):
             nn.ModuleList(Block(width, context_width) for _ in range(count))
             for width, count in zip(widths, encoder_blocks, strict=True)
         )
-        self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in zip(widths, widths[1:], strict=False))
+        self.down = nn.ModuleList(
+            nn.Conv2d(a, b, 2, stride=2) for a, b in zip(widths, widths[1:], strict=False)
+        )
         self.up = nn.ModuleList(
             nn.Sequential(nn.Conv2d(b, 4 * a, 1, bias=False), nn.PixelShuffle(2))
             for a, b in zip(widths, widths[1:], strict=False)

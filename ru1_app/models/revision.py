@@ -1,0 +1,12 @@
+"""How a local folder of weights is named in stored rows."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+
+def weights_revision(path: Path) -> str:
+    """The first 12 hex digits of the SHA-256 of a weights file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:12]

@@ -1,0 +1,53 @@
+"""Which questions a checkpoint was trained for, read from `scope.json` beside its weights. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ru1_app.domain import Question
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A kind of question: a word that must be in it, and the options it was trained with."""
+
+    words: frozenset[str]
+    answers: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """All topics of a checkpoint, the share of unknown words it bears, and what to say beyond that."""
+
+    topics: tuple[Topic, ...]
+    max_unknown_share: float
+    note: str
+
+    @classmethod
+    def read(cls, folder: Path) -> Scope | None:
+        """The scope of a checkpoint folder, or None for a model that declares none."""
+        path = folder / "scope.json"
+        if not path.is_file():
+            return None
+        raw = json.loads(path.read_text("utf-8"))
+        topics = tuple(
+            Topic(_folded(topic["words"]), _folded(topic["answers"])) for topic in raw["topics"].values()
+        )
+        return cls(topics, float(raw["max_unknown_share"]), str(raw["note"]))
+
+    def covers(self, question: Question, known: Callable[[str], bool]) -> bool:
+        """Whether the model was trained for `question`; `known` says if a word is in its vocabulary."""
+        words = re.findall(r"\w+", question.text.casefold())
+        unknown = [word for word in words if not known(word)]
+        if not words or len(unknown) / len(words) > self.max_unknown_share:
+            return False
+        options = _folded(question.options)
+        return any(topic.words & set(words) and options <= topic.answers for topic in self.topics)
+
+
+def _folded(texts: list[str] | tuple[str, ...]) -> frozenset[str]:
+    return frozenset(text.strip().casefold() for text in texts)
