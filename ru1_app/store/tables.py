@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     CheckConstraint,
     DateTime,
     Dialect,
@@ -69,7 +70,7 @@ class SampleRow(Base):
     corruption: Mapped[str | None]
     corruption_name: Mapped[str | None] = mapped_column(String(64), index=True)
     severity: Mapped[float | None]
-    seed: Mapped[int | None]
+    seed: Mapped[int | None] = mapped_column(BigInteger)
     source: Mapped[str]
     license: Mapped[str | None]
     question: Mapped[str | None]
@@ -88,7 +89,7 @@ class RecoveryRow(Base):
     model_id: Mapped[str] = mapped_column(String(200), index=True)
     model_revision: Mapped[str] = mapped_column(String(200))
     model_engine: Mapped[str] = mapped_column(String(200))
-    seed: Mapped[int]
+    seed: Mapped[int] = mapped_column(BigInteger)
     settings: Mapped[dict[str, Any]]
     seconds: Mapped[float]
     app_version: Mapped[str] = mapped_column(String(64))
@@ -105,7 +106,9 @@ class RecoveryRow(Base):
 class AnswerRow(Base):
     __tablename__ = "answers"
 
-    recovery_id: Mapped[str] = mapped_column(ForeignKey("recoveries.id", ondelete="CASCADE"), primary_key=True)
+    recovery_id: Mapped[str] = mapped_column(
+        ForeignKey("recoveries.id", ondelete="CASCADE"), primary_key=True
+    )
     position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     condition: Mapped[str] = mapped_column(String(32))
     text: Mapped[str]
@@ -122,7 +125,9 @@ class AnswerRow(Base):
 class ScoreRow(Base):
     __tablename__ = "scores"
 
-    recovery_id: Mapped[str] = mapped_column(ForeignKey("recoveries.id", ondelete="CASCADE"), primary_key=True)
+    recovery_id: Mapped[str] = mapped_column(
+        ForeignKey("recoveries.id", ondelete="CASCADE"), primary_key=True
+    )
     position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     pair: Mapped[str] = mapped_column(String(32))
     scorer: Mapped[str] = mapped_column(String(64))
@@ -172,9 +177,7 @@ class RatingRow(Base):
     categories: Mapped[list[RatingCategoryRow]] = relationship(
         lazy="raise", order_by="RatingCategoryRow.code"
     )
-    regions: Mapped[list[RatingRegionRow]] = relationship(
-        lazy="raise", order_by="RatingRegionRow.position"
-    )
+    regions: Mapped[list[RatingRegionRow]] = relationship(lazy="raise", order_by="RatingRegionRow.position")
 
 
 class RatingCategoryRow(Base):

@@ -1,0 +1,77 @@
+"""The database's revision: read, checked and brought up to date with Alembic."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, inspect
+from sqlalchemy.exc import SQLAlchemyError
+
+from ru1_app.errors import Unavailable
+from ru1_app.store.engine import make_engine
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+
+
+def upgrade(url: str, revision: str = "head") -> None:
+    """Bring the database to `revision`, creating it where it does not exist."""
+    engine = make_engine(url)
+    try:
+        with engine.begin() as connection:
+            config = _config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, revision)
+    except SQLAlchemyError as error:
+        raise Unavailable(f"The database could not be brought up to date: {error}.") from error
+    finally:
+        engine.dispose()
+
+
+def current_revision(url: str) -> str | None:
+    """The database's revision; None where it is empty."""
+    engine = make_engine(url)
+    try:
+        return _revision(engine)
+    finally:
+        engine.dispose()
+
+
+def check_revision(url: str, engine: Engine) -> None:
+    """Create the tables of an empty database; refuse one that is older or newer than the code.
+
+    Raises:
+        Unavailable: with what to do.
+    """
+    try:
+        revision, empty = _revision(engine), not inspect(engine).get_table_names()
+    except SQLAlchemyError as error:
+        raise Unavailable("The database cannot be opened. Check RU1_DATA_DIR or RU1_DATABASE_URL.") from error
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    if revision == head:
+        return
+    if empty:
+        upgrade(url)
+        return
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if revision in known:
+        raise Unavailable(
+            f"The database is at revision {revision}, the app needs {head}: run `ru1 db upgrade`."
+        )
+    raise Unavailable(
+        f"The database is at revision {revision!r}, which this version of the app does not know."
+    )
+
+
+def _revision(engine: Engine) -> str | None:
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    return config

@@ -1,0 +1,209 @@
+"""The store: cases in a database, their images as blobs. Domain values in and out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.orm import Session, selectinload, sessionmaker
+
+from ru1_app.domain import Case, Rating, RatingSource, Verdict
+from ru1_app.errors import Conflict, InvalidInput, NotFound, Unavailable
+from ru1_app.store.blobs import Blobs, png_size
+from ru1_app.store.engine import make_engine
+from ru1_app.store.migrate import check_revision
+from ru1_app.store.rows import from_case, from_rating, from_sample, to_case
+from ru1_app.store.tables import ImageRow, RatingRow, RecoveryRow, SampleRow
+
+T = TypeVar("T")
+PAGE = 200  # cases read at once by `iter_cases`
+
+
+class Store:
+    """Safe to use from many threads and processes; every write is one transaction.
+
+    Raises:
+        Unavailable: the database cannot be opened, or is older or newer than the code.
+    """
+
+    def __init__(self, url: str, blob_dir: Path) -> None:
+        self._engine = make_engine(url)
+        self._blobs = Blobs(blob_dir)
+        self._session = sessionmaker(self._engine, expire_on_commit=False)
+        self._writing = threading.Lock()
+        check_revision(url, self._engine)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+    def put_image(self, png: bytes) -> str:
+        """Store PNG bytes and return their SHA-256; the blob is on disk before the row."""
+        sha = self._blobs.put(png)
+        self._write(lambda session: _add_images(session, {sha: png}))
+        return sha
+
+    def image(self, sha: str) -> bytes:
+        """The PNG bytes of a stored image; `NotFound` where there is none."""
+        return self._blobs.get(sha)
+
+    def image_path(self, sha: str) -> Path:
+        """The file of a stored image; `NotFound` where there is none."""
+        path = self._blobs.path(sha)
+        if not path.is_file():
+            raise NotFound(f"No image is named {sha!r}.")
+        return path
+
+    def add_case(self, case: Case, images: Mapping[str, bytes]) -> None:
+        """Store a case with its images and ratings: blobs first, then all rows or none.
+
+        Raises:
+            Conflict: a case of that id is stored already.
+            InvalidInput: `images` lacks one that the case names, or its bytes are not of that name.
+        """
+        named = _images_of(case)
+        if missing := named - images.keys():
+            raise InvalidInput(f"The case names images that were not given: {', '.join(sorted(missing))}.")
+        for sha in sorted(named):
+            if self._blobs.put(images[sha]) != sha:
+                raise InvalidInput(f"The bytes given for image {sha[:12]} are not of that name.")
+
+        def write(session: Session) -> None:
+            _add_images(session, {sha: images[sha] for sha in named})
+            if session.get(SampleRow, case.sample.id) is None:
+                session.add(from_sample(case.sample))
+                session.flush()
+            session.add(from_case(case))
+
+        self._write(write, f"The case {case.id} is stored already.")
+
+    def add_rating(self, rating: Rating) -> None:
+        """Append one rating.
+
+        Raises:
+            NotFound: there is no such case.
+            Conflict: this person rated the recovery at this stage already, or the rating is stored.
+        """
+
+        def write(session: Session) -> None:
+            if session.get(RecoveryRow, rating.recovery_id) is None:
+                raise NotFound(f"There is no case {rating.recovery_id!r}.")
+            session.add(from_rating(rating))
+
+        self._write(write, "You have judged this recovery already; one judgement for each person is kept.")
+
+    def case(self, case_id: str) -> Case:
+        """The case of that id; `NotFound` where there is none."""
+        with self._session() as session:
+            row = session.scalars(_loaded(select(RecoveryRow)).where(RecoveryRow.id == case_id)).one_or_none()
+            if row is None:
+                raise NotFound(f"There is no case {case_id!r}. It may have been flagged in another store.")
+            return to_case(row)
+
+    def cases(
+        self,
+        *,
+        verdict: Verdict | None = None,
+        source: RatingSource | None = None,
+        corruption: str | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> list[Case]:
+        """Flagged cases, newest first; `after` is the id of the last case of the page before."""
+        query = _filtered(verdict, source, corruption)
+        key = tuple_(RecoveryRow.created_at, RecoveryRow.id)
+        with self._session() as session:
+            if after is not None:
+                query = query.where(key < _key_of(session, after))
+            query = query.order_by(RecoveryRow.created_at.desc(), RecoveryRow.id.desc()).limit(limit)
+            return [to_case(row) for row in session.scalars(_loaded(query))]
+
+    def iter_cases(
+        self,
+        *,
+        verdict: Verdict | None = None,
+        source: RatingSource | None = None,
+        corruption: str | None = None,
+    ) -> Iterator[Case]:
+        """Every flagged case in the order of its id, read page by page."""
+        last = ""
+        while True:
+            query = _filtered(verdict, source, corruption).where(RecoveryRow.id > last)
+            with self._session() as session:
+                rows = session.scalars(_loaded(query.order_by(RecoveryRow.id).limit(PAGE))).all()
+                page = [to_case(row) for row in rows]
+            yield from page
+            if len(page) < PAGE:
+                return
+            last = page[-1].id
+
+    def count_cases(self) -> int:
+        """How many recoveries have been flagged."""
+        with self._session() as session:
+            query = select(func.count()).select_from(_filtered(None, None, None).subquery())
+            return session.scalar(query) or 0
+
+    def _write(self, work: Callable[[Session], T], conflict: str = "This is stored already.") -> T:
+        try:
+            with self._writing, self._session.begin() as session:
+                return work(session)
+        except IntegrityError as error:
+            raise Conflict(conflict) from error
+        except OperationalError as error:
+            raise Unavailable("The database could not be written. Try again in a moment.") from error
+
+
+def _images_of(case: Case) -> set[str]:
+    named = {
+        case.sample.corrupted_sha,
+        case.sample.reference_sha,
+        case.recovery.image_sha,
+        case.recovery.uncertainty_sha,
+    }
+    return {sha for sha in named if sha is not None}
+
+
+def _add_images(session: Session, images: Mapping[str, bytes]) -> None:
+    known = set(session.scalars(select(ImageRow.sha).where(ImageRow.sha.in_(images))))
+    for sha in sorted(images.keys() - known):
+        width, height = png_size(images[sha])
+        session.add(ImageRow(sha=sha, bytes=len(images[sha]), width=width, height=height))
+    session.flush()
+
+
+def _filtered(
+    verdict: Verdict | None, source: RatingSource | None, corruption: str | None
+) -> Select[tuple[RecoveryRow]]:
+    rated = select(RatingRow.recovery_id)
+    if verdict is not None:
+        rated = rated.where(RatingRow.verdict == verdict.value)
+    if source is not None:
+        rated = rated.where(RatingRow.source == source.value)
+    query = select(RecoveryRow).where(RecoveryRow.id.in_(rated))
+    if corruption is not None:
+        named = select(SampleRow.id).where(SampleRow.corruption_name == corruption)
+        query = query.where(RecoveryRow.sample_id.in_(named))
+    return query
+
+
+def _loaded(query: Select[tuple[RecoveryRow]]) -> Select[tuple[RecoveryRow]]:
+    """Fetch what a case holds with one query for each table, whatever the number of cases."""
+    ratings = selectinload(RecoveryRow.ratings)
+    return query.options(
+        selectinload(RecoveryRow.sample),
+        selectinload(RecoveryRow.answers),
+        selectinload(RecoveryRow.scores),
+        ratings.selectinload(RatingRow.categories),
+        ratings.selectinload(RatingRow.regions),
+    )
+
+
+def _key_of(session: Session, case_id: str) -> tuple[object, str]:
+    row = session.get(RecoveryRow, case_id)
+    if row is None:
+        raise NotFound(f"There is no case {case_id!r} to go on from.")
+    return row.created_at, row.id
