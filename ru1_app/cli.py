@@ -19,9 +19,7 @@ from ru1_app import __version__
 from ru1_app.config import Settings
 from ru1_app.errors import InvalidInput, Ru1Error
 
-cli = typer.Typer(
-    name="ru1", help="See, judge and improve image recovery.", no_args_is_help=True, add_completion=False
-)
+cli = typer.Typer(name="ru1", help="See, judge and improve image recovery.", no_args_is_help=True, add_completion=False)
 db = typer.Typer(help="The run-time store.", no_args_is_help=True)
 cli.add_typer(db, name="db")
 
@@ -124,9 +122,7 @@ def recover(
     seed: Annotated[int, typer.Option(min=0)] = Settings.seed,
     steps: Annotated[int, typer.Option(min=1, max=100)] = Settings.steps,
     samples: Annotated[int, typer.Option(min=1, max=16, help="Draws from as many seeds.")] = Settings.samples,
-    uncertainty: Annotated[
-        Path | None, typer.Option(metavar="MAP.png", help="Write the uncertainty map.")
-    ] = None,
+    uncertainty: Annotated[Path | None, typer.Option(metavar="MAP.png", help="Write the uncertainty map.")] = None,
     json_: Json = False,
 ) -> None:
     """Recover images; with --samples K the further draws are written as NAME-2.png and so on."""
@@ -185,10 +181,7 @@ def score(
     for name, scorer in app.scorers().items():
         value = scorer.score([pair])[0]
         document[name] = {"value": value.value, "reason": value.reason, "model": scorer.spec.model}
-    lines = [
-        f"{n:5} {v['reason'] if v['value'] is None else format(v['value'], '.4f')}"
-        for n, v in document.items()
-    ]
+    lines = [f"{n:5} {v['reason'] if v['value'] is None else format(v['value'], '.4f')}" for n, v in document.items()]
     _show(document, json_, lines)
 
 
@@ -311,7 +304,5 @@ def _target(source: Path, out: Path) -> Path:
     if out.is_dir():
         return out / f"{source.stem}.png"
     if out.suffix.lower() != ".png":
-        raise InvalidInput(
-            f"OUT is {str(out)!r}; give a .png file or a folder: other formats would lose pixels."
-        )
+        raise InvalidInput(f"OUT is {str(out)!r}; give a .png file or a folder: other formats would lose pixels.")
     return out

@@ -84,13 +84,10 @@ def _check_header(image: Image.Image, name: str, settings: Settings) -> list[str
             f"{name!r} has {width}x{height} pixels; up to {settings.max_pixels / 1e6:.0f} megapixels are allowed."
         )
     if min(width, height) < settings.min_side:
-        raise InvalidInput(
-            f"{name!r} is {width}x{height}; both sides need at least {settings.min_side} pixels."
-        )
+        raise InvalidInput(f"{name!r} is {width}x{height}; both sides need at least {settings.min_side} pixels.")
     if max(width, height) > settings.max_aspect * min(width, height):
         raise InvalidInput(
-            f"{name!r} is {width}x{height}; the longer side may be at most "
-            f"{settings.max_aspect:g} times the shorter."
+            f"{name!r} is {width}x{height}; the longer side may be at most {settings.max_aspect:g} times the shorter."
         )
     return ["animated: the first frame is used"] if getattr(image, "n_frames", 1) > 1 else []
 
@@ -103,9 +100,7 @@ def _decode(image: Image.Image, name: str, notes: list[str]) -> Image.Image:
     except InvalidInput:
         raise
     except Exception as error:  # decoders raise whatever they like on broken files
-        raise InvalidInput(
-            f"{name!r} is broken and cannot be decoded. Save it again as PNG or JPEG."
-        ) from error
+        raise InvalidInput(f"{name!r} is broken and cannot be decoded. Save it again as PNG or JPEG.") from error
 
 
 def _rgb(image: Image.Image, name: str, notes: list[str]) -> Image.Image:

@@ -105,9 +105,7 @@ class Pipeline:
         corrupted = corrupt(request.intake.image, request.spec) if request.spec else request.intake.image
         recovered = None
         began = time.perf_counter()
-        for event in recoverer.recover(
-            RecoverRequest(corrupted, request.seed, request.steps, request.samples)
-        ):
+        for event in recoverer.recover(RecoverRequest(corrupted, request.seed, request.steps, request.samples)):
             if isinstance(event, Progress):
                 text = f"Recovering, step {event.step} of {event.total}"
                 yield RunProgress(text, 0.1 + 0.5 * event.step / event.total, event.preview)
@@ -126,17 +124,13 @@ class Pipeline:
         seconds["answer"] = time.perf_counter() - began
         yield _result(request, recoverer, corrupted, reference, recovered, scores, answers, seconds)
 
-    def answers(
-        self, request: RunRequest, corrupted: Image8, recovered: Image8 | None
-    ) -> tuple[AnswerRecord, ...]:
+    def answers(self, request: RunRequest, corrupted: Image8, recovered: Image8 | None) -> tuple[AnswerRecord, ...]:
         """Answer the question in each condition; no question, no answers."""
         if request.question is None:
             return ()
         return ask(self.answerer(request.answerer), request.question, corrupted, recovered)
 
-    def _scores(
-        self, corrupted: Image8, recovered: Image8, reference: Image8 | None
-    ) -> tuple[ScoreRecord, ...]:
+    def _scores(self, corrupted: Image8, recovered: Image8, reference: Image8 | None) -> tuple[ScoreRecord, ...]:
         if reference is None:
             pairs = {PairKind.RECOVERED_CORRUPTED: Pair(recovered, corrupted)}
         else:
@@ -174,9 +168,7 @@ def make_question(text: str, options: tuple[str, ...] = ()) -> Question | None:
     text, options = text.strip(), tuple(option.strip() for option in options if option.strip())
     if not text:
         if options:
-            raise InvalidInput(
-                "There are options but no question. Type the question too, or clear the options."
-            )
+            raise InvalidInput("There are options but no question. Type the question too, or clear the options.")
         return None
     if len(text) > 500 or any(len(option) > 200 for option in options):
         raise InvalidInput("The question may have up to 500 characters, an option up to 200.")

@@ -163,9 +163,7 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise Unavailable(
-            f"The annotation protocol cannot be read: {path.name}: {error.strerror}."
-        ) from error
+        raise Unavailable(f"The annotation protocol cannot be read: {path.name}: {error.strerror}.") from error
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -42,9 +42,7 @@ def check(root: Path) -> None:
         raise SystemExit("spaces_config/README.md and requirements.txt name different versions of Gradio.")
     large = [str(p.relative_to(root)) for p in root.rglob("*") if p.is_file() and p.stat().st_size > LARGEST]
     if large:
-        raise SystemExit(
-            f"Over {LARGEST / 1e6:.0f} MB, which a Space takes through LFS only: {', '.join(large)}"
-        )
+        raise SystemExit(f"Over {LARGEST / 1e6:.0f} MB, which a Space takes through LFS only: {', '.join(large)}")
 
 
 def build(out: Path, *, zerogpu: bool = False) -> Path:

@@ -19,9 +19,7 @@ from ru1_app.images import Image8
 __all__ = ["CORRUPTIONS", "LEVELS", "MAX_SEED", "Corruption", "CorruptionSpec", "corrupt", "parse_severity"]
 
 CORRUPTIONS: dict[str, Corruption] = {
-    "motion_blur": Corruption(
-        "Motion blur", "environment", "camera or object moves during exposure", blur.motion_blur
-    ),
+    "motion_blur": Corruption("Motion blur", "environment", "camera or object moves during exposure", blur.motion_blur),
     "low_light": Corruption("Low light", "environment", "too few photons, dark and noisy", light.low_light),
     "fog": Corruption("Fog", "environment", "a scattering veil of uneven density", light.fog),
     "defocus_blur": Corruption("Defocus blur", "camera", "the lens is out of focus", blur.defocus_blur),
@@ -33,9 +31,7 @@ CORRUPTIONS: dict[str, Corruption] = {
     "block_lost": Corruption(
         "Lost blocks", "channel", "lost packets leave blank blocks", encoding.block_lost, local=True
     ),
-    "gaussian_blur": Corruption(
-        "Gaussian blur", "enhancement", "an over-smoothing filter", blur.gaussian_blur
-    ),
+    "gaussian_blur": Corruption("Gaussian blur", "enhancement", "an over-smoothing filter", blur.gaussian_blur),
     "contrast_loss": Corruption("Contrast loss", "enhancement", "a flat tone curve", light.contrast_loss),
 }
 

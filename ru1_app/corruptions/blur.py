@@ -14,9 +14,7 @@ from ru1_app.images import Image8
 def gaussian_blur(image: Image8, severity: float, rng: Rng) -> Image8:
     """Over-smoothing: sigma 0 / 2 / 5 / 11."""
     sigma = knots(severity, (0, 2, 5, 11)) * unit(image)
-    return cv2.GaussianBlur(image, (0, 0), max(sigma, 1e-3), borderType=cv2.BORDER_REFLECT_101).astype(
-        np.uint8
-    )
+    return cv2.GaussianBlur(image, (0, 0), max(sigma, 1e-3), borderType=cv2.BORDER_REFLECT_101).astype(np.uint8)
 
 
 def motion_blur(image: Image8, severity: float, rng: Rng) -> Image8:

@@ -53,9 +53,7 @@ class CorruptionSpec:
         """
         match = _SPEC.match(text.strip())
         if match is None:
-            raise InvalidInput(
-                f"{text!r} is not a corruption: write name@severity#seed, as in gaussian_noise@mid#7."
-            )
+            raise InvalidInput(f"{text!r} is not a corruption: write name@severity#seed, as in gaussian_noise@mid#7.")
         own = match["seed"]
         if own is not None and seed is not None and int(own) != seed:
             raise InvalidInput(f"{text!r} names seed {own}, but seed {seed} was asked for: give one of them.")

@@ -6,9 +6,7 @@ from ru1_app.domain import Question
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _INSTRUCT = "Answer with the letter of the right option only."
-_PAIR = (
-    "The first image is damaged; the second is an automatic recovery of it and may contain invented detail."
-)
+_PAIR = "The first image is damaged; the second is an automatic recovery of it and may contain invented detail."
 
 
 def prompt(question: Question, *, images: int = 1, instruct: bool = False) -> str:

@@ -34,9 +34,7 @@ class Scope:
         if not path.is_file():
             return None
         raw = json.loads(path.read_text("utf-8"))
-        topics = tuple(
-            Topic(_folded(topic["words"]), _folded(topic["answers"])) for topic in raw["topics"].values()
-        )
+        topics = tuple(Topic(_folded(topic["words"]), _folded(topic["answers"])) for topic in raw["topics"].values())
         return cls(topics, float(raw["max_unknown_share"]), str(raw["note"]))
 
     def covers(self, question: Question, known: Callable[[str], bool]) -> bool:

@@ -23,9 +23,7 @@ _MAX_WORDS = 24  # tokens of an open answer
 _NEEDED = ("config.json", "tokenizer_config.json")
 
 
-def load(
-    path_or_id: str | Path, *, threads: int = 0, revision: str | None = None, device: str = "cpu"
-) -> Answerer:
+def load(path_or_id: str | Path, *, threads: int = 0, revision: str | None = None, device: str = "cpu") -> Answerer:
     """Load a checkpoint folder, which never touches the network, or a model of the hub by its id.
 
     Args:
@@ -50,9 +48,7 @@ def load(
         processor = AutoProcessor.from_pretrained(str(path_or_id), **source)
         model = AutoModelForImageTextToText.from_pretrained(str(path_or_id), **source).to(device).eval()
     except ImportError as error:
-        raise Unavailable(
-            f"The answerer needs the package {error.name!r}; install requirements.txt."
-        ) from error
+        raise Unavailable(f"The answerer needs the package {error.name!r}; install requirements.txt.") from error
     except (OSError, ValueError, KeyError) as error:
         raise Unavailable(f"The answerer in {str(path_or_id)!r} could not be loaded: {error}") from error
     if threads > 0:
@@ -60,15 +56,9 @@ def load(
     kind = str(next(model.parameters()).dtype).removeprefix("torch.")
     version = torch.__version__.split("+")[0]
     engine = f"transformers {transformers.__version__} / torch {version} / {device} {kind}"
-    commit = (
-        weights_digest(folder)
-        if local
-        else str(getattr(model.config, "_commit_hash", None) or revision or "")
-    )
+    commit = weights_digest(folder) if local else str(getattr(model.config, "_commit_hash", None) or revision or "")
     name = folder.name if local else str(path_or_id)
-    return VlmAnswerer(
-        model, processor, ModelRef(name, commit, engine), Scope.read(folder) if local else None
-    )
+    return VlmAnswerer(model, processor, ModelRef(name, commit, engine), Scope.read(folder) if local else None)
 
 
 def weights_digest(folder: Path) -> str:
@@ -140,21 +130,16 @@ class VlmAnswerer:
             inputs = self._inputs(requests)
             replies = self._choices(inputs, requests) if requests[0].question.options else self._words(inputs)
         except (RuntimeError, MemoryError) as error:
-            raise ModelFailed(
-                f"The answerer {self._ref.id!r} failed: {error}. Try a smaller image."
-            ) from error
+            raise ModelFailed(f"The answerer {self._ref.id!r} failed: {error}. Try a smaller image.") from error
         seconds = (time.perf_counter() - begun) / len(requests)
         return [
-            self._answered(request.question, reply, seconds)
-            for request, reply in zip(requests, replies, strict=True)
+            self._answered(request.question, reply, seconds) for request, reply in zip(requests, replies, strict=True)
         ]
 
     def _answered(self, question: Question, reply: _Reply, seconds: float) -> Answered:
         inside = self._scope is None or self._scope.covers(question, self._knows)
         note = None if inside or self._scope is None else self._scope.note
-        return Answered(
-            reply.text, reply.choice, reply.confidence, in_scope=inside, note=note, seconds=seconds
-        )
+        return Answered(reply.text, reply.choice, reply.confidence, in_scope=inside, note=note, seconds=seconds)
 
     def _knows(self, word: str) -> bool:
         unknown = self._tokenizer.unk_token_id
@@ -167,9 +152,7 @@ class VlmAnswerer:
             text = prompt(request.question, images=count, instruct=self._scope is None)
             content = [*({"type": "image"} for _ in range(count)), {"type": "text", "text": text}]
             talk = [{"role": "user", "content": content}]
-            texts.append(
-                self._processor.apply_chat_template(talk, add_generation_prompt=True, tokenize=False)
-            )
+            texts.append(self._processor.apply_chat_template(talk, add_generation_prompt=True, tokenize=False))
         # Copies, because torch warns of arrays that it may not write to.
         images = [[np.array(image) for image in request.images] for request in requests]
         inputs = self._processor(images=images, text=texts, padding=True, return_tensors="pt")
@@ -177,9 +160,7 @@ class VlmAnswerer:
 
     def _letter_tokens(self, letter: str) -> list[int]:
         """The tokens that mean the letter, with and without a space before it."""
-        spellings = (
-            self._tokenizer(text, add_special_tokens=False).input_ids for text in (letter, f" {letter}")
-        )
+        spellings = (self._tokenizer(text, add_special_tokens=False).input_ids for text in (letter, f" {letter}"))
         return sorted({ids[-1] for ids in spellings if ids})
 
     def _choices(self, inputs: Any, requests: list[AnswerRequest]) -> list[_Reply]:

@@ -182,9 +182,7 @@ def _tree(canvas: Canvas, box: Box, rng: np.random.Generator, ambient: float) ->
         (0.4, 0.22, 1.0, 0.72),
         (0.18, 0.0, 0.82, 0.55),
     ):
-        canvas.ellipse(
-            (x0 + left * width, y0 + upper * height, x0 + right * width, y0 + lower * height), leaf
-        )
+        canvas.ellipse((x0 + left * width, y0 + upper * height, x0 + right * width, y0 + lower * height), leaf)
 
 
 def _cone(canvas: Canvas, box: Box, ambient: float) -> None:

@@ -58,12 +58,8 @@ def check_revision(url: str, engine: Engine) -> None:
         return
     known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
     if revision in known:
-        raise Unavailable(
-            f"The database is at revision {revision}, the app needs {head}: run `ru1 db upgrade`."
-        )
-    raise Unavailable(
-        f"The database is at revision {revision!r}, which this version of the app does not know."
-    )
+        raise Unavailable(f"The database is at revision {revision}, the app needs {head}: run `ru1 db upgrade`.")
+    raise Unavailable(f"The database is at revision {revision!r}, which this version of the app does not know.")
 
 
 def _revision(engine: Engine) -> str | None:

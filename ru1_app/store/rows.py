@@ -135,9 +135,7 @@ def from_rating(rating: Rating) -> RatingRow:
         supersedes=rating.supersedes,
         categories=[RatingCategoryRow(code=code, severity=own) for code, own in rating.categories.items()],
         regions=[
-            RatingRegionRow(
-                position=number, x0=box.x0, y0=box.y0, x1=box.x1, y1=box.y1, category=box.category
-            )
+            RatingRegionRow(position=number, x0=box.x0, y0=box.y0, x1=box.x1, y1=box.y1, category=box.category)
             for number, box in enumerate(rating.regions)
         ],
     )

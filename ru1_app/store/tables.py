@@ -98,17 +98,13 @@ class RecoveryRow(Base):
     sample: Mapped[SampleRow] = relationship(lazy="raise")
     answers: Mapped[list[AnswerRow]] = relationship(lazy="raise", order_by="AnswerRow.position")
     scores: Mapped[list[ScoreRow]] = relationship(lazy="raise", order_by="ScoreRow.position")
-    ratings: Mapped[list[RatingRow]] = relationship(
-        lazy="raise", order_by="(RatingRow.created_at, RatingRow.id)"
-    )
+    ratings: Mapped[list[RatingRow]] = relationship(lazy="raise", order_by="(RatingRow.created_at, RatingRow.id)")
 
 
 class AnswerRow(Base):
     __tablename__ = "answers"
 
-    recovery_id: Mapped[str] = mapped_column(
-        ForeignKey("recoveries.id", ondelete="CASCADE"), primary_key=True
-    )
+    recovery_id: Mapped[str] = mapped_column(ForeignKey("recoveries.id", ondelete="CASCADE"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     condition: Mapped[str] = mapped_column(String(32))
     text: Mapped[str]
@@ -125,9 +121,7 @@ class AnswerRow(Base):
 class ScoreRow(Base):
     __tablename__ = "scores"
 
-    recovery_id: Mapped[str] = mapped_column(
-        ForeignKey("recoveries.id", ondelete="CASCADE"), primary_key=True
-    )
+    recovery_id: Mapped[str] = mapped_column(ForeignKey("recoveries.id", ondelete="CASCADE"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     pair: Mapped[str] = mapped_column(String(32))
     scorer: Mapped[str] = mapped_column(String(64))
@@ -174,9 +168,7 @@ class RatingRow(Base):
     created_at: Mapped[datetime]
     supersedes: Mapped[str | None] = mapped_column(ForeignKey("ratings.id"))
 
-    categories: Mapped[list[RatingCategoryRow]] = relationship(
-        lazy="raise", order_by="RatingCategoryRow.code"
-    )
+    categories: Mapped[list[RatingCategoryRow]] = relationship(lazy="raise", order_by="RatingCategoryRow.code")
     regions: Mapped[list[RatingRegionRow]] = relationship(lazy="raise", order_by="RatingRegionRow.position")
 
 

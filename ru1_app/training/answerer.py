@@ -171,9 +171,7 @@ class Run:
         self.processor = build_processor(self.tokenizer)
         words = [self.tokenizer.convert_tokens_to_ids(word) if word else -100 for word in cell_words()]
         self.trainer = Trainer(config, build_model(config.sizes, self.tokenizer), words)
-        self.optimiser = torch.optim.AdamW(
-            self.trainer.parameters(), lr=config.lr, weight_decay=config.weight_decay
-        )
+        self.optimiser = torch.optim.AdamW(self.trainer.parameters(), lr=config.lr, weight_decay=config.weight_decay)
         weights = self.trainer.model.state_dict()
         self.average = {name: value.detach().clone() for name, value in weights.items()}
         self.step, spent = 0, 0.0

@@ -65,9 +65,7 @@ class Batch:
     fits: torch.Tensor  # like labels: 1 at the end of the right option, 0 of a wrong one, -100 elsewhere
     cells: torch.Tensor  # [scenes, GRID * GRID], what stands in each cell
     heads: torch.Tensor  # [scenes, GRID * GRID], people in each cell
-    sound: (
-        torch.Tensor
-    )  # [scenes, views], 1 for views that are hardly damaged: they get the cell losses whole
+    sound: torch.Tensor  # [scenes, views], 1 for views that are hardly damaged: they get the cell losses whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +108,7 @@ def cell_labels(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
 def random_spec(rng: np.random.Generator, low: float = 0.15) -> CorruptionSpec:
     """Any corruption at a severity from `low` to 1."""
     names = list(CORRUPTIONS)
-    return CorruptionSpec(
-        names[rng.integers(len(names))], float(rng.uniform(low, 1)), int(rng.integers(2**31))
-    )
+    return CorruptionSpec(names[rng.integers(len(names))], float(rng.uniform(low, 1)), int(rng.integers(2**31)))
 
 
 def proxy(clean: Image8, bad: Image8, rng: np.random.Generator) -> Image8:

@@ -55,11 +55,7 @@ class ClipConfig:
 
     def rate(self, step: int) -> float:
         """Linear warm-up, then a half cosine to zero."""
-        return (
-            self.lr
-            * min(1.0, (step + 1) / self.warmup)
-            * (0.5 + 0.5 * float(np.cos(np.pi * step / self.steps)))
-        )
+        return self.lr * min(1.0, (step + 1) / self.warmup) * (0.5 + 0.5 * float(np.cos(np.pi * step / self.steps)))
 
 
 class Captioned(NamedTuple):
@@ -73,9 +69,7 @@ class Captioned(NamedTuple):
 class Views(IterableDataset[dict[str, Any]]):
     """Endless batches: `clean`, `light`, `strong` [B, 3, S, S], `captions` and which rows have one."""
 
-    def __init__(
-        self, photos: list[Captioned], scenes: list[Captioned], config: ClipConfig, start: int
-    ) -> None:
+    def __init__(self, photos: list[Captioned], scenes: list[Captioned], config: ClipConfig, start: int) -> None:
         self.photos, self.scenes, self.config, self.start = photos, scenes, config, start
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
@@ -84,9 +78,7 @@ class Views(IterableDataset[dict[str, Any]]):
         drawn = round(count * self.config.scene_share) if self.scenes else 0
         while True:
             rows = [self.photos[i] for i in rng.choice(len(self.photos), count - drawn, replace=False)]
-            rows += (
-                [self.scenes[i] for i in rng.choice(len(self.scenes), drawn, replace=False)] if drawn else []
-            )
+            rows += [self.scenes[i] for i in rng.choice(len(self.scenes), drawn, replace=False)] if drawn else []
             views = [self._views(row.image, rng) for row in rows]
             clean, light, strong = (torch.stack(column) for column in zip(*views, strict=True))
             captions = [self._caption(row, rng) for row in rows]
@@ -152,18 +144,14 @@ def load_scenes(count: int) -> list[Captioned]:
 def losses(model: Any, tokenizer: Any, batch: dict[str, Any], config: ClipConfig) -> dict[str, Tensor]:
     """Text contrast, image contrast and rank hinge of one batch."""
     count = len(batch["captions"])
-    features = model.encode_image(
-        torch.cat([batch["clean"], batch["light"], batch["strong"]]), normalize=True
-    )
+    features = model.encode_image(torch.cat([batch["clean"], batch["light"], batch["strong"]]), normalize=True)
     clean, light, strong = features.split(count)
     named = [k for k, caption in enumerate(batch["captions"]) if caption]
     text = model.encode_text(tokenizer([batch["captions"][k] for k in named]), normalize=True)
     scale = model.logit_scale.exp().clamp(max=100)
     target = torch.arange(count)
     logits = scale * clean[named] @ text.T
-    to_text = (
-        F.cross_entropy(logits, target[: len(named)]) + F.cross_entropy(logits.T, target[: len(named)])
-    ) / 2
+    to_text = (F.cross_entropy(logits, target[: len(named)]) + F.cross_entropy(logits.T, target[: len(named)])) / 2
     between = clean @ light.T
     to_image = F.cross_entropy(between * 10, target)
     near, far = (clean * light).sum(1), (clean * strong).sum(1)
@@ -183,9 +171,7 @@ def train(config: ClipConfig, photos: list[Captioned], scenes: list[Captioned], 
     tokenizer = SimpleTokenizer(context_length=MODEL["text_cfg"]["context_length"])
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay)
     step = _resume(model, optimizer, out)
-    loader = iter(
-        DataLoader(Views(photos, scenes, config, step), batch_size=None, num_workers=1, prefetch_factor=4)
-    )
+    loader = iter(DataLoader(Views(photos, scenes, config, step), batch_size=None, num_workers=1, prefetch_factor=4))
     with tqdm(total=config.steps, initial=step, unit="step") as bar:
         while step < config.steps:
             for group in optimizer.param_groups:

@@ -36,9 +36,7 @@ def load_photos(folder: Path, smallest: int = 96, largest: int = 384) -> list[Im
         rgb.thumbnail((largest, largest), Image.Resampling.LANCZOS)
         photos.append(np.asarray(rgb))
     if not photos:
-        raise InvalidInput(
-            f"{folder} holds no photo ({', '.join(sorted(SUFFIXES))}) of {smallest} pixels or more."
-        )
+        raise InvalidInput(f"{folder} holds no photo ({', '.join(sorted(SUFFIXES))}) of {smallest} pixels or more.")
     return photos
 
 

@@ -160,11 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.json:
         print(json.dumps(report, indent=1))
     else:
-        print(
-            "\n".join(
-                show(name, row) if isinstance(row, dict) else f"{name}: {row}" for name, row in report.items()
-            )
-        )
+        print("\n".join(show(name, row) if isinstance(row, dict) else f"{name}: {row}" for name, row in report.items()))
 
 
 if __name__ == "__main__":

@@ -99,9 +99,7 @@ def evaluate(recoverer: Recoverer, photos: Sequence[Image8], *, steps: int = 1) 
     cells: dict[str, dict[str, Any]] = {}
     for name in tqdm(CORRUPTIONS, unit="corruption"):
         cells[name] = {
-            level: measure(
-                recoverer, photos, CorruptionSpec(name, severity), steps, unsure if level == "mid" else None
-            )
+            level: measure(recoverer, photos, CorruptionSpec(name, severity), steps, unsure if level == "mid" else None)
             for level, severity in LEVELS.items()
         }
     gains = {

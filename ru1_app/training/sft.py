@@ -75,9 +75,7 @@ class Trainer:
         net = RecoveryNet(tuple(config.widths), tuple(config.encoder_blocks), tuple(config.decoder_blocks))
         self.net = net.to(device, memory_format=torch.channels_last)
         self.average = deepcopy(self.net).requires_grad_(False)
-        self.optimizer = torch.optim.AdamW(
-            self.net.parameters(), lr=config.lr, weight_decay=config.weight_decay
-        )
+        self.optimizer = torch.optim.AdamW(self.net.parameters(), lr=config.lr, weight_decay=config.weight_decay)
         self.step, self.seconds = 0, 0.0
         if (out / "checkpoint.pt").exists():
             self._resume()
@@ -87,11 +85,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.rate(self.step)
         parts = self._losses(corrupted, clean, thumbs)
-        loss = (
-            parts["l1"]
-            + self.config.ssim_weight * (1 - parts["ssim"])
-            + self.config.scale_weight * parts["nll"]
-        )
+        loss = parts["l1"] + self.config.ssim_weight * (1 - parts["ssim"]) + self.config.scale_weight * parts["nll"]
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 0.5)
@@ -135,9 +129,7 @@ class Trainer:
         save_pipeline(self.average, self.config.source_noise, self.out / "model")
 
     def _resume(self) -> None:
-        state: dict[str, Any] = torch.load(
-            self.out / "checkpoint.pt", map_location=self.device, weights_only=True
-        )
+        state: dict[str, Any] = torch.load(self.out / "checkpoint.pt", map_location=self.device, weights_only=True)
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -183,9 +175,7 @@ def train(config: SftConfig, photos: Path, out: Path, *, device: str = "cpu", sc
     ):
         for late, end in ((False, turn), (True, config.steps)):
             if trainer.step < end:
-                _phase(
-                    trainer, batches(config, photos, scenes, trainer.step, late), end, bar, csv.writer(log)
-                )
+                _phase(trainer, batches(config, photos, scenes, trainer.step, late), end, bar, csv.writer(log))
     trainer.save()
 
 
@@ -201,9 +191,7 @@ def _phase(trainer: Trainer, source: DataLoader[Any], end: int, bar: Any, log: A
         bar.update()
         if trainer.step % trainer.config.log_every == 0:
             means = {name: value / trainer.config.log_every for name, value in sums.items()}
-            log.writerow(
-                [trainer.step, round(trainer.seconds, 1), *(f"{value:.5f}" for value in means.values())]
-            )
+            log.writerow([trainer.step, round(trainer.seconds, 1), *(f"{value:.5f}" for value in means.values())])
             bar.set_postfix({name: f"{value:.4f}" for name, value in means.items()})
             sums = {}
         if trainer.step % trainer.config.checkpoint_every == 0:

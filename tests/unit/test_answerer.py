@@ -103,9 +103,7 @@ def test_one_and_two_images_are_answered_in_order(answerer: Answerer) -> None:
 @pytest.mark.weights
 def test_an_open_question_gets_words_without_a_letter(answerer: Answerer) -> None:
     image = render(sample_scene(HELD_OUT_SEED + 6))
-    (reply,) = answerer.answer(
-        [AnswerRequest([image], Condition.CORRUPTED, Question("What colour is the car?"))]
-    )
+    (reply,) = answerer.answer([AnswerRequest([image], Condition.CORRUPTED, Question("What colour is the car?"))])
     assert reply.text
     assert reply.choice is None
     assert reply.confidence is not None

@@ -62,9 +62,7 @@ def test_any_size_works(name: str, shape: tuple[int, int]) -> None:
         assert corrupt(image, CorruptionSpec(name, severity)).shape == image.shape
 
 
-@pytest.mark.parametrize(
-    "name", ["gaussian_noise", "shot_noise", "impulse_noise", "fog", "motion_blur", "block_lost"]
-)
+@pytest.mark.parametrize("name", ["gaussian_noise", "shot_noise", "impulse_noise", "fog", "motion_blur", "block_lost"])
 def test_another_seed_gives_another_image(name: str, photo: Image8) -> None:
     a, b = (corrupt(photo, CorruptionSpec(name, 0.6, seed)) for seed in (1, 2))
     assert not np.array_equal(a, b)

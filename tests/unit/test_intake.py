@@ -79,9 +79,7 @@ def test_exif_orientation_is_applied_and_then_gone(orientation: int) -> None:
 
 def test_a_profile_is_converted_to_srgb() -> None:
     lab_free = ImageCms.createProfile("sRGB")
-    plain = read_image(
-        encode(halves(), "PNG", icc_profile=ImageCms.ImageCmsProfile(lab_free).tobytes()), "x", SETTINGS
-    )
+    plain = read_image(encode(halves(), "PNG", icc_profile=ImageCms.ImageCmsProfile(lab_free).tobytes()), "x", SETTINGS)
     assert plain.image[10, 5].tolist() == [255, 0, 0]
     broken = read_image(encode(halves(), "PNG", icc_profile=b"no profile"), "x", SETTINGS)
     assert np.array_equal(broken.image, plain.image)
@@ -108,12 +106,7 @@ def bomb(width: int, height: int) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(b""))
-        + chunk(b"IEND", b"")
-    )
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 
 
 REFUSED = {

@@ -45,9 +45,7 @@ class EmbeddedRecoverer:
                 for step in self._pipeline.steps(pixels, seeds, request.steps):
                     yield Progress(step.index, request.steps, _image8(step.images[0]))
             except torch.OutOfMemoryError:
-                raise ModelFailed(
-                    "The recovery ran out of memory. Use fewer samples or a smaller image."
-                ) from None
+                raise ModelFailed("The recovery ran out of memory. Use fewer samples or a smaller image.") from None
         if step is None:
             raise ModelFailed("The model took no step. Ask for one step or more.")
         shown = self._correlation is not None and self._correlation >= EARNED

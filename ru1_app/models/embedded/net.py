@@ -77,9 +77,7 @@ class Context(nn.Module):
             nn.Conv2d(32, 64, 3, stride=2, padding=1), nn.SiLU(),
             nn.Conv2d(64, 64, 3, stride=2, padding=1), nn.SiLU(),
         )  # fmt: skip
-        self.mix = nn.Sequential(
-            nn.Linear(64 + 64 + 6 + 2 + 9, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU()
-        )
+        self.mix = nn.Sequential(nn.Linear(64 + 64 + 6 + 2 + 9, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
 
     def forward(self, thumbnail: Tensor, time: Tensor) -> Tensor:
         h = self.conv(thumbnail)
@@ -120,9 +118,7 @@ class RecoveryNet(ModelMixin, ConfigMixin):
             nn.ModuleList(Block(width, context_width) for _ in range(count))
             for width, count in zip(widths, encoder_blocks, strict=True)
         )
-        self.down = nn.ModuleList(
-            nn.Conv2d(a, b, 2, stride=2) for a, b in zip(widths, widths[1:], strict=False)
-        )
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in zip(widths, widths[1:], strict=False))
         self.up = nn.ModuleList(
             nn.Sequential(nn.Conv2d(b, 4 * a, 1, bias=False), nn.PixelShuffle(2))
             for a, b in zip(widths, widths[1:], strict=False)

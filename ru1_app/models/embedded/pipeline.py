@@ -34,9 +34,7 @@ class Step(NamedTuple):
 class SourceFlowPipeline(DiffusionPipeline):
     """`steps(corrupted, seeds, count)` yields a `Step` after each of `count` Euler steps."""
 
-    def __init__(
-        self, net: RecoveryNet, scheduler: FlowMatchEulerDiscreteScheduler, source_noise: float = 0.1
-    ) -> None:
+    def __init__(self, net: RecoveryNet, scheduler: FlowMatchEulerDiscreteScheduler, source_noise: float = 0.1) -> None:
         super().__init__()
         self.register_modules(net=net, scheduler=scheduler)
         self.register_to_config(source_noise=source_noise)

@@ -33,12 +33,8 @@ def upgrade() -> None:
         sa.Column("question", sa.Text(), nullable=True),
         sa.Column("options", sa.JSON(), nullable=False),
         sa.Column("expected", sa.Text(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["corrupted_sha"], ["images.sha"], name=op.f("fk_samples_corrupted_sha_images")
-        ),
-        sa.ForeignKeyConstraint(
-            ["reference_sha"], ["images.sha"], name=op.f("fk_samples_reference_sha_images")
-        ),
+        sa.ForeignKeyConstraint(["corrupted_sha"], ["images.sha"], name=op.f("fk_samples_corrupted_sha_images")),
+        sa.ForeignKeyConstraint(["reference_sha"], ["images.sha"], name=op.f("fk_samples_reference_sha_images")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_samples")),
     )
     op.create_index(op.f("ix_samples_corruption_name"), "samples", ["corruption_name"], unique=False)
@@ -59,9 +55,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["image_sha"], ["images.sha"], name=op.f("fk_recoveries_image_sha_images")),
         sa.ForeignKeyConstraint(["sample_id"], ["samples.id"], name=op.f("fk_recoveries_sample_id_samples")),
-        sa.ForeignKeyConstraint(
-            ["uncertainty_sha"], ["images.sha"], name=op.f("fk_recoveries_uncertainty_sha_images")
-        ),
+        sa.ForeignKeyConstraint(["uncertainty_sha"], ["images.sha"], name=op.f("fk_recoveries_uncertainty_sha_images")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_recoveries")),
     )
     op.create_index("ix_recoveries_created_at_id", "recoveries", ["created_at", "id"], unique=False)

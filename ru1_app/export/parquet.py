@@ -1,0 +1,82 @@
+"""Records as Parquet with the images' PNG bytes inside, and as JSON lines. `datasets` loads both."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ru1_app.store.sql import Store
+
+IMAGES = {
+    "corrupted": "corrupted_sha256",
+    "recovered": "recovered_sha256",
+    "reference": "reference_sha256",
+    "uncertainty": "uncertainty_sha256",
+}
+ROWS = 50  # in one row group: images are read into memory by these
+
+
+def write_records(store: Store, records: Iterable[Mapping[str, Any]], folder: Path) -> int:
+    """Write `data.parquet` and `records.jsonl`; returns the number of records."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    features = make_features()
+    schema = features.arrow_schema
+    count = 0
+    with (
+        pq.ParquetWriter(folder / "data.parquet", schema) as table,
+        (folder / "records.jsonl").open("w", encoding="utf-8") as lines,
+    ):
+        rows: list[dict[str, Any]] = []
+        for record in records:
+            lines.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
+            rows.append({**record, **_embedded(store, record)})
+            count += 1
+            if len(rows) == ROWS:
+                table.write_table(pa.Table.from_pylist(rows, schema=schema))
+                rows = []
+        if rows:
+            table.write_table(pa.Table.from_pylist(rows, schema=schema))
+    return count
+
+
+def _embedded(store: Store, record: Mapping[str, Any]) -> dict[str, Any]:
+    """Image columns: bytes always, since a path would mean nothing elsewhere."""
+    return {
+        name: None if record[key] is None else {"bytes": store.image(record[key]), "path": f"{record[key]}.png"}
+        for name, key in IMAGES.items()
+    }
+
+
+def make_features() -> Any:
+    """The columns as `datasets` features: images first, then the record's fields."""
+    from datasets import Features, Image, List, Value
+
+    text, whole, real, yes = (Value(kind) for kind in ("string", "int64", "float64", "bool"))
+    region = {**dict.fromkeys(("x0", "y0", "x1", "y1"), real), "category": text}
+    model = dict.fromkeys(("model_id", "model_revision", "model_engine"), text)
+    answer = {
+        "condition": text, "text": text, "choice": text, "confidence": real, "correct": yes, "in_scope": yes,
+        "note": text, "seconds": real, **model,
+    }  # fmt: skip
+    score = {"pair": text, "scorer": text, "version": text, "value": real, "reason": text, "model": text}
+    strings = ["schema_version", "id", "sample_id", "split_group", "split", "corrupted_sha256", "recovered_sha256", "reference_sha256", "uncertainty_sha256", "verdict", "answer_impact", "comment", "label_status", "source", "stage", "rating_id", "rater_id", "rated_at", "taxonomy_version", "guideline_version", "question", "expected", "corruption", "corruption_spec", "corruption_level", "sample_source", "license", "settings", "app_version", "created_at"]
+    return Features(
+        {
+            **{name: Image() for name in IMAGES},
+            **dict.fromkeys(strings, text),
+            **dict.fromkeys(("severity", "confidence", "ratings", "corruption_seed", "seed"), whole),
+            **dict.fromkeys(("corruption_severity", "seconds"), real),
+            **model,
+            "consent": yes,
+            "categories": List(text),
+            "category_severities": List(whole),
+            "regions": List(region),
+            "options": List(text),
+            "answers": List(answer),
+            "scores": List(score),
+        }
+    )

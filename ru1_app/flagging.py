@@ -1,0 +1,113 @@
+"""Flagging: checks a person's judgement of a recovery, then stores the case with it, all or nothing."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from ru1_app.domain import AnswerImpact, Case, Rating, RatingSource, Region, Stage, Verdict
+from ru1_app.errors import Conflict, InvalidInput, NotFound
+from ru1_app.protocol import Protocol, check_judgement, load_protocol
+from ru1_app.store.sql import Store
+
+MAX_COMMENT = 500
+MAX_REGIONS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class FlagForm:
+    """What a person filled in. Regions are fractions of the recovered image, origin top left."""
+
+    verdict: str
+    severity: int
+    consent: bool
+    session_id: str
+    categories: Mapping[str, int] = field(default_factory=dict)
+    regions: tuple[Region, ...] = ()
+    answer_impact: str = AnswerImpact.UNKNOWN.value
+    comment: str = ""
+    source: RatingSource = RatingSource.VISITOR
+    stage: Stage = Stage.OPEN
+
+
+def flag(store: Store, case: Case, images: Mapping[str, bytes], form: FlagForm, *, now: datetime | None = None) -> Case:
+    """Store `case` with its images and this judgement, and return it as stored.
+
+    Raises:
+        InvalidInput: consent is missing or the judgement breaks a rule; nothing is stored.
+        Conflict: this person flagged this recovery already.
+    """
+    rating = make_rating(load_protocol(), case.id, form, now or datetime.now(UTC))
+    try:
+        known = store.case(case.id)
+    except NotFound:
+        store.add_case(replace(case, ratings=(rating,)), images)
+    else:
+        if any(old.rater_id == rating.rater_id and old.stage is rating.stage for old in known.ratings):
+            raise Conflict("You have flagged this recovery already. Recover once more to flag another one.")
+        store.add_rating(rating)
+    return store.case(case.id)
+
+
+def make_rating(protocol: Protocol, recovery_id: str, form: FlagForm, now: datetime) -> Rating:
+    """The form as a rating, or `InvalidInput` with what is wrong."""
+    if not form.consent:
+        raise InvalidInput("Tick the consent box: a flag stores the images and what you say, and exports them.")
+    if not form.verdict:
+        raise InvalidInput("Choose a verdict first.")
+    check_judgement(protocol, form.verdict, form.categories, form.severity, form.answer_impact)
+    comment = form.comment.strip()
+    if len(comment) > MAX_COMMENT:
+        raise InvalidInput(f"The comment has {len(comment)} characters; up to {MAX_COMMENT} are allowed.")
+    if len(form.regions) > MAX_REGIONS:
+        raise InvalidInput(f"There are {len(form.regions)} boxes; up to {MAX_REGIONS} are allowed.")
+    for region in form.regions:
+        _check_region(protocol, region)
+    return Rating(
+        id=uuid.uuid4().hex,
+        recovery_id=recovery_id,
+        source=form.source,
+        stage=form.stage,
+        verdict=Verdict(form.verdict),
+        categories=dict(form.categories),
+        regions=form.regions,
+        severity=form.severity,
+        answer_impact=AnswerImpact(form.answer_impact),
+        comment=comment,
+        rater_id=form.session_id,
+        taxonomy_version=protocol.taxonomy_version,
+        guideline_version=protocol.guideline_version,
+        created_at=now,
+        consent=True,
+    )
+
+
+def _check_region(protocol: Protocol, region: Region) -> None:
+    corners = (region.x0, region.y0, region.x1, region.y1)
+    inside = all(math.isfinite(value) and 0 <= value <= 1 for value in corners)
+    if not inside or region.x0 >= region.x1 or region.y0 >= region.y1:
+        raise InvalidInput("A box lies outside the recovered image. Draw it again inside the image.")
+    if region.category is not None:
+        protocol.category(region.category)
+
+
+def derive_impact(expected: str | None, before: str | None, after: str | None) -> AnswerImpact:
+    """What the recovery did to the answer, where the right answer is known.
+
+    Args:
+        expected: the right choice, or None where it is not known.
+        before: the choice from the corrupted image.
+        after: the choice from both images.
+    """
+    if expected is None:
+        return AnswerImpact.UNKNOWN
+    right = (before == expected, after == expected)
+    return {
+        (True, True): AnswerImpact.NONE,
+        (False, True): AnswerImpact.HELPED,
+        (True, False): AnswerImpact.HARMED,
+        (False, False): AnswerImpact.WRONG_BOTH,
+    }[right]

@@ -1,0 +1,50 @@
+"""Starts the server. Models load after the page answers, so that it is there at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Any
+
+from ru1_app.config import Settings
+from ru1_app.wiring import wire
+
+
+def prepare(settings: Settings) -> None:
+    """What must be set before Gradio is imported: a cache of our own, no telemetry."""
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    os.environ.setdefault("GRADIO_TEMP_DIR", str(settings.data_dir / "cache"))
+
+
+def serve(settings: Settings | None = None) -> None:
+    """Serve the page until the process is told to stop."""
+    settings = settings or Settings.from_env()
+    prepare(settings)
+    from ru1_app.ui.layout import create_ui, look
+
+    app = wire(settings)
+    demo = create_ui(app)
+    demo.queue(api_open=False, max_size=64, default_concurrency_limit=4)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    demo.launch(**_address(settings), **look(), **_options(settings), prevent_thread_lock=True)
+    app.warm()
+    demo.block_thread()
+
+
+def _address(settings: Settings) -> dict[str, Any]:
+    """On a Space the platform decides."""
+    if os.environ.get("SPACE_ID"):
+        return {"server_name": "0.0.0.0", "server_port": 7860}
+    return {"server_name": settings.host, "server_port": settings.port}
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    return {
+        "run_history": False,
+        "ssr_mode": False,
+        "enable_monitoring": False,
+        "max_file_size": settings.max_bytes,
+        "footer_links": [],
+        "show_error": False,
+    }

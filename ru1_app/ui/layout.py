@@ -1,0 +1,35 @@
+"""The app's pages, theme and style."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from ru1_app.ui import cases_page, recover_page
+from ru1_app.wiring import App
+
+CSS = Path(__file__).with_name("style.css")
+
+
+def create_ui(app: App) -> gr.Blocks:
+    """All pages. Uploads in Gradio's cache are deleted within two hours."""
+    with gr.Blocks(title="RU1", delete_cache=(1800, 7200)) as demo:
+        recover_page.build(app)
+    with demo.route("Flagged cases", "cases"):
+        cases_page.build(app, demo)
+    return demo
+
+
+def look() -> dict[str, Any]:
+    """Theme and style for `launch`; colours raised to WCAG AA contrast."""
+    theme = gr.themes.Default(primary_hue="blue").set(
+        block_info_text_color="*neutral_600",
+        block_info_text_color_dark="*neutral_300",
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_hover_dark="*primary_800",
+    )
+    return {"theme": theme, "css_paths": [CSS]}
