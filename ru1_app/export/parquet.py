@@ -63,7 +63,38 @@ def make_features() -> Any:
         "note": text, "seconds": real, **model,
     }  # fmt: skip
     score = {"pair": text, "scorer": text, "version": text, "value": real, "reason": text, "model": text}
-    strings = ["schema_version", "id", "sample_id", "split_group", "split", "corrupted_sha256", "recovered_sha256", "reference_sha256", "uncertainty_sha256", "verdict", "answer_impact", "comment", "label_status", "source", "stage", "rating_id", "rater_id", "rated_at", "taxonomy_version", "guideline_version", "question", "expected", "corruption", "corruption_spec", "corruption_level", "sample_source", "license", "settings", "app_version", "created_at"]
+    strings = [
+        "schema_version",
+        "id",
+        "sample_id",
+        "split_group",
+        "split",
+        "corrupted_sha256",
+        "recovered_sha256",
+        "reference_sha256",
+        "uncertainty_sha256",
+        "verdict",
+        "answer_impact",
+        "comment",
+        "label_status",
+        "source",
+        "stage",
+        "rating_id",
+        "rater_id",
+        "rated_at",
+        "taxonomy_version",
+        "guideline_version",
+        "question",
+        "expected",
+        "corruption",
+        "corruption_spec",
+        "corruption_level",
+        "sample_source",
+        "license",
+        "settings",
+        "app_version",
+        "created_at",
+    ]
     return Features(
         {
             **{name: Image() for name in IMAGES},

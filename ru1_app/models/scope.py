@@ -1,10 +1,10 @@
-"""Which questions a checkpoint was trained for, read from `scope.json` beside its weights. Pure."""
+"""Which questions a checkpoint was trained for and how it chooses, from `scope.json` beside it. Pure."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,11 +21,17 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """All topics of a checkpoint, the share of unknown words it bears, and what to say beyond that."""
+    """All topics of a checkpoint, the share of unknown words it bears, and what to say beyond that.
+
+    `by_words`: the model answers in words, so options are weighed by their words instead of their letters;
+    `synonyms` gives the word it knows for an option.
+    """
 
     topics: tuple[Topic, ...]
     max_unknown_share: float
     note: str
+    by_words: bool
+    synonyms: Mapping[str, str]
 
     @classmethod
     def read(cls, folder: Path) -> Scope | None:
@@ -35,7 +41,13 @@ class Scope:
             return None
         raw = json.loads(path.read_text("utf-8"))
         topics = tuple(Topic(_folded(topic["words"]), _folded(topic["answers"])) for topic in raw["topics"].values())
-        return cls(topics, float(raw["max_unknown_share"]), str(raw["note"]))
+        share, note = float(raw["max_unknown_share"]), str(raw["note"])
+        return cls(topics, share, note, raw.get("choose_by") == "words", dict(raw.get("synonyms", {})))
+
+    def word(self, option: str) -> str:
+        """The option as the model would say it."""
+        folded = option.strip().casefold()
+        return self.synonyms.get(folded, folded)
 
     def covers(self, question: Question, known: Callable[[str], bool]) -> bool:
         """Whether the model was trained for `question`; `known` says if a word is in its vocabulary."""

@@ -56,21 +56,24 @@ def load(path_or_id: str | Path, *, threads: int = 0, revision: str | None = Non
     kind = str(next(model.parameters()).dtype).removeprefix("torch.")
     version = torch.__version__.split("+")[0]
     engine = f"transformers {transformers.__version__} / torch {version} / {device} {kind}"
-    commit = weights_digest(folder) if local else str(getattr(model.config, "_commit_hash", None) or revision or "")
+    hub_commit = str(getattr(model.config, "_commit_hash", None) or revision or "")
+    commit = weights_digest(folder) if local else hub_commit
     name = folder.name if local else str(path_or_id)
     return VlmAnswerer(model, processor, ModelRef(name, commit, engine), Scope.read(folder) if local else None)
 
 
 def weights_digest(folder: Path) -> str:
-    """The first 12 hex digits of the SHA-256 over the folder's safetensors files in order of name."""
+    """The first 12 hex digits of the SHA-256 over the folder's safetensors files, in order of name."""
     digest = hashlib.sha256()
     for path in sorted(folder.glob("*.safetensors")):
-        digest.update(path.read_bytes())
+        with path.open("rb") as file:
+            while part := file.read(1 << 20):
+                digest.update(part)
     return digest.hexdigest()[:12]
 
 
 def normalised(masses: Sequence[float]) -> list[float]:
-    """Probabilities of the letters alone; uniform when the model gives all of them none."""
+    """Probabilities among the options alone; uniform when the model gives all of them none."""
     total = sum(masses)
     return [mass / total for mass in masses] if total > 0 else [1 / len(masses)] * len(masses)
 
@@ -93,8 +96,9 @@ class _Reply:
 
 
 class VlmAnswerer:
-    """An `Answerer`. Confidence is the model's own probability: of the letter among the letters of the
-    options, or the product over the tokens of an open answer. It is not calibrated.
+    """An `Answerer`. Confidence is the model's own probability, not calibrated: of the chosen option among
+    the options given (by their letters, or by their words where the checkpoint says so), or the product
+    over the tokens of an open answer.
     """
 
     def __init__(self, model: Any, processor: Any, ref: ModelRef, scope: Scope | None) -> None:
@@ -149,7 +153,10 @@ class VlmAnswerer:
         texts = []
         for request in requests:
             count = len(request.images)
-            text = prompt(request.question, images=count, instruct=self._scope is None)
+            question = request.question
+            if self._scope is not None and self._scope.by_words:
+                question = Question(question.text)  # its options are weighed, not read
+            text = prompt(question, images=count, instruct=self._scope is None)
             content = [*({"type": "image"} for _ in range(count)), {"type": "text", "text": text}]
             talk = [{"role": "user", "content": content}]
             texts.append(self._processor.apply_chat_template(talk, add_generation_prompt=True, tokenize=False))
@@ -163,8 +170,14 @@ class VlmAnswerer:
         spellings = (self._tokenizer(text, add_special_tokens=False).input_ids for text in (letter, f" {letter}"))
         return sorted({ids[-1] for ids in spellings if ids})
 
+    def _tokens_of(self, index: int, option: str) -> list[int]:
+        """The next tokens that mean an option: its letter, or the first token of its words."""
+        if self._scope is None or not self._scope.by_words:
+            return self._letter_tokens(LETTERS[index])
+        return self._tokenizer(self._scope.word(option), add_special_tokens=False).input_ids[:1]
+
     def _choices(self, inputs: Any, requests: list[AnswerRequest]) -> list[_Reply]:
-        """The likeliest letter of each request's options as the next token."""
+        """The option of each request that is likeliest as the next token."""
         import torch
 
         with torch.inference_mode():
@@ -172,7 +185,7 @@ class VlmAnswerer:
         replies = []
         for row, request in zip(rows, requests, strict=True):
             options = request.question.options
-            masses = [float(row[self._letter_tokens(letter)].sum()) for letter in LETTERS[: len(options)]]
+            masses = [float(row[self._tokens_of(*numbered)].sum()) for numbered in enumerate(options)]
             shares = normalised(masses)
             best = max(range(len(options)), key=shares.__getitem__)
             replies.append(_Reply(f"{LETTERS[best]}. {options[best]}", LETTERS[best], shares[best]))

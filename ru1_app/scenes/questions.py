@@ -63,7 +63,7 @@ _WORDING: dict[str, tuple[str, ...]] = {
         "Is there a {}?",
     ),
 }
-_SPOKEN = {"up": ("straight on", "straight", "straight ahead", "up")}
+AHEAD = ("straight on", "straight", "straight ahead", "up")  # names of the direction ahead
 
 
 def questions_for(scene: Scene, rng: np.random.Generator) -> list[tuple[str, Question]]:
@@ -81,10 +81,11 @@ def questions_for(scene: Scene, rng: np.random.Generator) -> list[tuple[str, Que
 
 
 def open_question(question: Question) -> Question:
-    """The same question without options; the expected answer is then the words."""
+    """The same question without options; the expected answer is then the words, "straight" for ahead."""
     if not question.options or question.expected is None:
         return question
-    return Question(question.text, (), question.options[LETTERS.index(question.expected)])
+    said = question.options[LETTERS.index(question.expected)]
+    return Question(question.text, (), "straight" if said in AHEAD else said)
 
 
 def caption(scene: Scene) -> str:
@@ -115,7 +116,7 @@ def _choose(kind: str, right: str, values: Sequence[str], rng: np.random.Generat
 
 def _style(kind: str, rng: np.random.Generator) -> Callable[[str], str]:
     """How an option is written; the direction ahead has several names."""
-    ahead = _SPOKEN["up"][rng.integers(len(_SPOKEN["up"]))]
+    ahead = AHEAD[rng.integers(len(AHEAD))]
     return (lambda value: ahead if value == "up" else value) if kind == "arrow" else str
 
 

@@ -45,7 +45,6 @@ class AnswererConfig:
     cell_weight: float
     damaged_weight: float
     word_weight: float
-    fit_weight: float
     checkpoint_every: int
     vision_width: int
     vision_depths: list[int]
@@ -87,7 +86,6 @@ class Trainer(nn.Module):
         width = model.config.vision_config.hidden_size
         self.norm = nn.LayerNorm(width)
         self.cells = nn.Linear(width, CELL_CLASSES + MAX_HEADS)
-        self.fit = nn.Linear(config.text_width, 1)
 
     def cell_loss(self, features: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Cross-entropy of the cells' contents and people, damaged views counting less."""
@@ -108,12 +106,6 @@ class Trainer(nn.Module):
         logits = self.model.lm_head(self.model.model.language_model.norm(images))
         total = F.cross_entropy(logits.flatten(0, 1), words.flatten(), ignore_index=-100, reduction="sum")
         return total / (words != -100).sum().clamp(min=1)
-
-    def fit_loss(self, hidden: torch.Tensor, batch: Batch) -> torch.Tensor:
-        """Half-way through the language model, the end of an option should know whether it is right."""
-        marked = batch.fits != -100
-        states = self.model.model.language_model.norm(hidden[marked])
-        return F.binary_cross_entropy_with_logits(self.fit(states)[:, 0], batch.fits[marked].float())
 
     def forward(self, batch: Batch, ask: bool, frozen: bool) -> tuple[torch.Tensor, float, float]:
         """The loss, the cell loss and the share of right answer tokens (0 when nothing is asked).
@@ -139,17 +131,14 @@ class Trainer(nn.Module):
             attention_mask=mask,
             position_ids=positions,
             use_cache=False,
-            output_hidden_states=True,
         )
         hidden = output.last_hidden_state[:, images.shape[1] :]
-        fits = self.fit_loss(output.hidden_states[self.config.text_depth // 2][:, images.shape[1] :], batch)
         asked = batch.labels != -100
         logits, labels = self.model.lm_head(hidden[asked]), batch.labels[asked]
         end = self.model.config.text_config.eos_token_id
         answers = F.cross_entropy(logits, labels, reduction="none") * torch.where(labels == end, 0.1, 1.0)
         right = (logits.argmax(1) == labels)[labels != end].float().mean()
         loss = answers.mean() * 2 + self.config.cell_weight * cells + self.config.word_weight * aligned
-        loss = loss + self.config.fit_weight * fits
         return loss, float(cells.detach()), float(right)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ru1_app.scenes.questions import caption, questions_for
+from ru1_app.scenes.questions import AHEAD, caption, questions_for
 from ru1_app.scenes.scene import ARROWS, CAR_COLOURS, EXTRAS, LIGHTS, MAX_PEOPLE, SPEEDS, WORDS, sample_scene
 
 SIDE = 128  # pixels the model sees
@@ -144,7 +144,7 @@ def scope() -> dict[str, Any]:
     return {
         "topics": {
             "light": topic("light lamp", LIGHTS),
-            "arrow": topic("arrow", (*ARROWS, "straight on", "straight", "straight ahead")),
+            "arrow": topic("arrow", ("left", "right", *AHEAD)),
             "car_colour": topic("car", CAR_COLOURS),
             "count": topic("people pedestrians persons", range(MAX_PEOPLE + 1)),
             "speed": topic("speed number fast", SPEEDS),
@@ -152,6 +152,8 @@ def scope() -> dict[str, Any]:
             "presence": topic("tree cone cloud", ("yes", "no")),
         },
         "max_unknown_share": 0.15,
+        "choose_by": "words",
+        "synonyms": {name: "straight" for name in AHEAD},
         "note": (
             "This small model was trained on drawn road scenes (traffic light, arrow sign, car colour, "
             "people to count, speed number, short word) only; do not trust its answer here."

@@ -62,7 +62,6 @@ class Batch:
     tokens: torch.Tensor
     labels: torch.Tensor
     segments: torch.Tensor
-    fits: torch.Tensor  # like labels: 1 at the end of the right option, 0 of a wrong one, -100 elsewhere
     cells: torch.Tensor  # [scenes, GRID * GRID], what stands in each cell
     heads: torch.Tensor  # [scenes, GRID * GRID], people in each cell
     sound: torch.Tensor  # [scenes, views], 1 for views that are hardly damaged: they get the cell losses whole
@@ -151,14 +150,12 @@ class Asker:
     def __init__(self, tokenizer: Any, open_share: float) -> None:
         self._tokenizer, self._open = tokenizer, open_share
         self._end = tokenizer.eos_token_id
-        self._letters = set(tokenizer.convert_tokens_to_ids(list("ABCD")))
 
     def pack(self, scene: Scene, rng: np.random.Generator) -> tuple[list[int], ...]:
-        """Token ids, labels, segment numbers and option fits of all questions of `scene`."""
+        """Token ids, labels and segment numbers of all questions of `scene`."""
         tokens: list[int] = []
         labels: list[int] = []
         segments: list[int] = []
-        fits: list[int] = []
         for number, (_, asked) in enumerate(questions_for(scene, rng), start=1):
             question = open_question(asked) if rng.random() < self._open else asked
             before = self._tokenizer(f"{prompt(question)} Answer:", add_special_tokens=False).input_ids
@@ -168,17 +165,7 @@ class Asker:
             tokens += ids
             labels += [-100] * (len(before) - 1) + [*reply, self._end]
             segments += [number] * len(ids)
-            fits += [*self._fits(before, reply), *([-100] * len(reply))]
-        return tokens, labels, segments, fits
-
-    def _fits(self, before: list[int], reply: list[int]) -> list[int]:
-        """Marks the last token of each option: an option runs to the next letter, the last to "Answer:"."""
-        starts = [index for index, token in enumerate(before) if token in self._letters]
-        ends = [*(index - 1 for index in starts[1:]), len(before) - 3]
-        marks = [-100] * len(before)
-        for start, end in zip(starts, ends, strict=False):
-            marks[end] = int(before[start] == reply[0])
-        return marks
+        return tokens, labels, segments
 
 
 class Scenes(torch.utils.data.IterableDataset):
@@ -213,7 +200,6 @@ class Scenes(torch.utils.data.IterableDataset):
             padded(0, 0),
             padded(1, -100),
             padded(2, 0),
-            padded(3, -100),
             torch.from_numpy(np.stack([row[2][0] for row in rows])),
             torch.from_numpy(np.stack([row[2][1] for row in rows])),
             torch.tensor([row[3] for row in rows]),

@@ -1,4 +1,5 @@
 // Boxes on an image. Value: {image: data address, boxes: [{x0, y0, x1, y1}]} in fractions of the image.
+// The image is taken out of the value as soon as it is shown, so that it never travels back.
 const NS = 'http://www.w3.org/2000/svg';
 const stage = element.querySelector('.ru1-stage');
 const svg = element.querySelector('svg');
@@ -28,9 +29,11 @@ const save = (next) => {
   trigger('saved', { count: next.length });
 };
 const draw = () => {
-  const image = (props.value && props.value.image) || '';
-  stage.hidden = !image;
-  if (picture.getAttribute('src') !== image) picture.setAttribute('src', image);
+  if (props.value && props.value.image) {
+    picture.setAttribute('src', props.value.image);
+    props.value = { ...props.value, image: null };
+  }
+  stage.hidden = !picture.getAttribute('src');
   svg.replaceChildren(...boxes().map((box) => rectangle(box, 'ru1-box')));
   if (draft) svg.append(rectangle(draft, 'ru1-box ru1-draft'));
   list.replaceChildren(...boxes().map((box, index) => {

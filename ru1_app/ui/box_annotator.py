@@ -17,7 +17,8 @@ TEMPLATE = """
 add a box, focus the image, arrows move it, Shift and arrows resize it, Delete removes it.</p>
 <div class="ru1-stage" hidden><img alt="Recovered image, to mark"><svg viewBox="0 0 100 100" preserveAspectRatio="none"
 tabindex="0" role="application" aria-label="Boxes on the recovered image"></svg></div>
-<div class="ru1-row"><button type="button" class="ru1-add">Add a box</button><span class="ru1-boxes ru1-row"></span></div>
+<div class="ru1-row"><button type="button" class="ru1-add">Add a box</button>
+<span class="ru1-boxes ru1-row"></span></div>
 """
 
 

@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from html import escape
 
 from ru1_app.domain import Case, PairKind, Rating
+from ru1_app.images import from_png
 from ru1_app.protocol import load_protocol
 from ru1_app.ui import view
 
 Blob = Callable[[str], bytes]
+THUMBNAIL = 160  # longest side in the list
 PAIRS = {
     PairKind.CORRUPTED_REFERENCE: "corrupted → clean",
     PairKind.RECOVERED_REFERENCE: "recovered → clean",
@@ -30,7 +32,7 @@ def listing(cases: Sequence[Case], total: int, blob: Blob) -> str:
 def _row(case: Case, blob: Blob) -> str:
     rating = case.ratings[-1]
     verdict = load_protocol().verdict(rating.verdict.value).label
-    image = view.png_uri(blob(case.recovery.image_sha))
+    image = view.image_uri(view.reduced(from_png(blob(case.recovery.image_sha)), THUMBNAIL))
     what = escape(case.sample.corruption or "used as it is")
     said = f"<q>{escape(rating.comment)}</q>" if rating.comment else ""
     return (
@@ -48,7 +50,7 @@ def detail(case: Case, blob: Blob) -> str:
     if sample.reference_sha:
         pictures.append(view.picture(view.png_uri(blob(sample.reference_sha)), "Clean image", "clean reference"))
     return (
-        f'<h3>Case {escape(case.id[:12])}</h3><div class="ru1-draws ru1-case">{"".join(pictures)}</div>'
+        f'<p><a href="cases">All cases</a></p><h3>Case {escape(case.id[:12])}</h3><div class="ru1-draws ru1-case">{"".join(pictures)}</div>'
         f"<h4>Judgements</h4>{''.join(_rating(rating) for rating in case.ratings)}"
         f"<h4>Answers</h4>{view.answers(case)}<h4>Scores</h4>{_scores(case)}"
         f"<h4>How to make it again</h4>{_origin(case)}"

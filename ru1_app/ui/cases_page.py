@@ -21,10 +21,10 @@ SHOWN = 50
 def build(app: App, demo: gr.Blocks) -> None:
     """Components, handlers, events."""
     gr.HTML(
-        '<header class="ru1-head"><h1>Flagged cases</h1><p><a href="./">Recover another image</a> · '
-        '<a href="cases">All cases</a></p></header>'
+        view.header("Flagged cases", "What people said of recoveries, with everything needed to check it."),
+        padding=False,
     )
-    body = gr.HTML(view.notice("Loading…", "busy"), elem_id="cases")
+    body = gr.HTML(view.notice("Loading…", "busy"), elem_id="cases", padding=False)
     gr.Markdown("### Export\nAll flagged cases as training data, with a manifest.")
     with gr.Row():
         format_radio = gr.Radio([(label, name) for name, label in FORMATS.items()], value="all", label="Format",

@@ -24,7 +24,7 @@ def build() -> dict[str, Any]:
     """The components, hidden until there is a recovery."""
     words = load_protocol()
     parts: dict[str, Any] = {}
-    with gr.Group(visible=False, elem_id="flag-panel", elem_classes="ru1-flag") as group:
+    with gr.Column(visible=False, elem_id="flag-panel", elem_classes="ru1-flag") as group:
         gr.Markdown("### Flag this recovery\nIs what you see in the recovery true to the image it was made from?")
         parts["verdict"] = gr.Radio(
             [(f"{v.label}: {v.definition}", v.code) for v in words.verdicts], label="Verdict", elem_id="verdict",
@@ -38,7 +38,7 @@ def build() -> dict[str, Any]:
             [(c.label, c.code) for c in words.categories], label="What is wrong (for misleading or unusable)",
             elem_id="categories",
         )  # fmt: skip
-        parts["boxes"] = BoxAnnotator(elem_id="boxes")
+        parts["boxes"] = BoxAnnotator(elem_id="boxes", padding=False)
         parts["impact"] = gr.Radio(
             [(i.label, i.code) for i in words.impacts], value="unknown", label="What it did to the answer",
             elem_id="impact",
@@ -64,7 +64,7 @@ def fresh(parts: dict[str, Any], result: RunResult) -> dict[Any, Any]:
         impact = derive_impact(expected, before.answered.choice, after.answered.choice).value
     image = png_uri(result.images[result.case.recovery.image_sha])
     return {
-        parts["group"]: gr.Group(visible=True),
+        parts["group"]: gr.Column(visible=True),
         parts["verdict"]: None,
         parts["severity"]: 0,
         parts["categories"]: [],

@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from ru1_app.config import Settings
+from ru1_app.errors import Unavailable
 from ru1_app.wiring import wire
 
 
@@ -27,7 +28,10 @@ def serve(settings: Settings | None = None) -> None:
     demo = create_ui(app)
     demo.queue(api_open=False, max_size=64, default_concurrency_limit=4)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    demo.launch(**_address(settings), **look(), **_options(settings), prevent_thread_lock=True)
+    try:
+        demo.launch(**_address(settings), **look(), **_options(settings), prevent_thread_lock=True)
+    except OSError as error:
+        raise Unavailable(f"Port {settings.port} is taken. Choose another with RU1_PORT or --port.") from error
     app.warm()
     demo.block_thread()
 

@@ -11,11 +11,13 @@ from ru1_app.ui import cases_page, recover_page
 from ru1_app.wiring import App
 
 CSS = Path(__file__).with_name("style.css")
+SCRIPT = Path(__file__).with_name("page.js")
 
 
 def create_ui(app: App) -> gr.Blocks:
     """All pages. Uploads in Gradio's cache are deleted within two hours."""
     with gr.Blocks(title="RU1", delete_cache=(1800, 7200)) as demo:
+        gr.Navbar(main_page_name="Recover")
         recover_page.build(app)
     with demo.route("Flagged cases", "cases"):
         cases_page.build(app, demo)
@@ -23,7 +25,7 @@ def create_ui(app: App) -> gr.Blocks:
 
 
 def look() -> dict[str, Any]:
-    """Theme and style for `launch`; colours raised to WCAG AA contrast."""
+    """Theme, style and script for `launch`; colours raised to WCAG AA contrast."""
     theme = gr.themes.Default(primary_hue="blue").set(
         block_info_text_color="*neutral_600",
         block_info_text_color_dark="*neutral_300",
@@ -32,4 +34,4 @@ def look() -> dict[str, Any]:
         button_primary_background_fill_hover="*primary_800",
         button_primary_background_fill_hover_dark="*primary_800",
     )
-    return {"theme": theme, "css_paths": [CSS]}
+    return {"theme": theme, "css_paths": [CSS], "head": f"<script>{SCRIPT.read_text('utf-8')}</script>"}

@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ru1_app.domain import AnswerRecord, Case, Condition, PairKind, Score
+from ru1_app.domain import AnswerRecord, Case, Condition, PairKind, Question, Score
 from ru1_app.images import Image8, png_bytes
 from ru1_app.pipeline import UNCERTAINTY_FULL, RunResult
 from ru1_app.scoring.base import ScorerSpec
@@ -20,6 +20,7 @@ CONDITIONS = {
     Condition.RECOVERED: "From the recovered image",
     Condition.BOTH: "From both",
 }
+PREVIEW_SIDE = 640  # longest side of a preview; results are shown whole
 SMALL = {"ssim": 0.005, "psnr": 0.1, "clip": 0.005}  # changes below this are shown as "about the same"
 
 
@@ -33,6 +34,16 @@ def image_uri(image: Image8) -> str:
     return png_uri(png_bytes(image))
 
 
+def reduced(image: Image8, side: int) -> Image8:
+    """The image with its longest side at most `side`, for previews and lists only."""
+    height, width = image.shape[:2]
+    scale = side / max(height, width)
+    if scale >= 1:
+        return image
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
+
+
 def picture(uri: str, alt: str, caption: str = "") -> str:
     """One image with its caption."""
     words = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
@@ -42,6 +53,26 @@ def picture(uri: str, alt: str, caption: str = "") -> str:
 def notice(text: str, kind: str = "info") -> str:
     """A line for the person; `kind` is info, busy, good or bad."""
     return f'<p class="ru1-notice ru1-{kind}" role="status">{escape(text)}</p>'
+
+
+def small(text: str) -> str:
+    """A quiet line."""
+    return f'<p class="ru1-small">{escape(text)}</p>'
+
+
+def header(title: str, text: str) -> str:
+    """The top of a page."""
+    return f'<header class="ru1-head"><h1>{escape(title)}</h1><p>{escape(text)}</p></header>'
+
+
+def progress(text: str, fraction: float, preview: Image8 | None = None) -> str:
+    """What is being done, with a bar and the recovery as it stands."""
+    done = round(100 * min(1.0, max(0.0, fraction)))
+    image = "" if preview is None else picture(image_uri(reduced(preview, PREVIEW_SIDE)), "The recovery as it stands")
+    return (
+        f'<div class="ru1-progress"><p class="ru1-notice ru1-busy" role="status">{escape(text)}…</p>'
+        f'<progress max="100" value="{done}" aria-label="Progress">{done} %</progress>{image}</div>'
+    )
 
 
 def empty_result() -> str:
@@ -59,20 +90,28 @@ def heat(uncertainty: Any) -> Image8:
 
 
 def compare(result: RunResult) -> str:
-    """Corrupted under recovered with a slider between them, and the uncertainty map on demand."""
-    names = result.case.sample, result.case.recovery
-    before, after = (png_uri(result.images[sha]) for sha in (names[0].corrupted_sha, names[1].image_sha))
+    """Corrupted (or clean) over recovered with a slider between them, and the uncertainty map on demand.
+
+    Each image is in the page once, as its exact PNG; `page.js` moves the slider and feeds the downloads.
+    """
+    sample, recovery = result.case.sample, result.case.recovery
     height, width = result.recovered.shape[:2]
+    sides = {"corrupted": sample.corrupted_sha, "clean": sample.reference_sha}
+    left = "".join(
+        f'<img class="ru1-before" data-left="{name}" src="{png_uri(result.images[sha])}" '
+        f'alt="{name.capitalize()} image"{"" if name == "corrupted" else " hidden"}>'
+        for name, sha in sides.items()
+        if sha is not None
+    )
     return (
-        f'<div class="ru1-compare" style="--x:50%;aspect-ratio:{width}/{height};--ratio:{width / height:.4f}">'
-        f'<img src="{after}" alt="Recovered image">'
-        f'<img class="ru1-before" src="{before}" alt="Corrupted image">'
-        f"{_overlay(result)}"
+        f'<div class="ru1-result"><div class="ru1-compare" style="aspect-ratio:{width}/{height};'
+        f'--ratio:{width / height:.4f}">'
+        f'<img class="ru1-after" src="{png_uri(result.images[recovery.image_sha])}" alt="Recovered image">'
+        f"{left}{_overlay(result)}"
         '<span class="ru1-tag ru1-left">corrupted</span><span class="ru1-tag ru1-right">recovered</span>'
-        '<input type="range" min="0" max="100" value="50" step="1" '
-        'aria-label="Compare: share of the corrupted image that is shown" '
-        "oninput=\"this.parentElement.style.setProperty('--x', this.value + '%')\"></div>"
-        f"{_below(result, before, after)}"
+        '<input type="range" min="0" max="100" value="50" step="1" data-ru1="slide" '
+        'aria-label="Compare: share of the left image that is shown"></div>'
+        f"{_below(result)}</div>"
     )
 
 
@@ -82,24 +121,41 @@ def _overlay(result: RunResult) -> str:
     return f'<img class="ru1-heat" src="{image_uri(heat(result.uncertainty))}" alt="Uncertainty map" hidden>'
 
 
-def _below(result: RunResult, before: str, after: str) -> str:
+def _below(result: RunResult) -> str:
     name = result.case.id[:8]
-    links = (
-        f'<a download="recovered-{name}.png" href="{after}">Download recovered PNG</a>'
-        f'<a download="corrupted-{name}.png" href="{before}">Download corrupted PNG</a>'
+    links = "".join(
+        f'<a href="#" data-save="{where}" download="{what}-{name}.png">Save {what} PNG</a>'
+        for what, where in (("recovered", ".ru1-after"), ("corrupted", "[data-left=corrupted]"))
     )
+    row = f'<div class="ru1-below">{_against(result)}{_toggle(result)}<span class="ru1-links">{links}</span></div>'
+    if result.uncertainty is not None:
+        return row
+    return f'{row}<p class="ru1-small">{escape(result.uncertainty_note or "This model has no uncertainty map.")}</p>'
+
+
+def _against(result: RunResult) -> str:
+    if result.reference is None:
+        return ""
+    group = f"against-{result.case.id[:8]}"
+    return (
+        '<span class="ru1-toggle" role="group" aria-label="Left side of the comparison">Left side:'
+        + "".join(
+            f'<label class="ru1-toggle"><input type="radio" name="{group}" value="{name}" data-ru1="against"'
+            f"{' checked' if name == 'corrupted' else ''}> {name}</label>"
+            for name in ("corrupted", "clean")
+        )
+        + "</span>"
+    )
+
+
+def _toggle(result: RunResult) -> str:
     if result.uncertainty is None:
-        note = f'<p class="ru1-small">{escape(result.uncertainty_note or "This model has no uncertainty map.")}</p>'
-        return f'<div class="ru1-below">{links}</div>{note}'
-    toggle = (
-        '<label class="ru1-toggle"><input type="checkbox" onchange="this.closest(\'.ru1-below\').previousElementSibling'
-        ".querySelector('.ru1-heat').hidden = !this.checked\"> Show where the model is unsure</label>"
-    )
-    bar = (
+        return ""
+    return (
+        '<label class="ru1-toggle"><input type="checkbox" data-ru1="heat"> Show where the model is unsure</label>'
         '<span class="ru1-legend">expected error <i>0</i><span class="ru1-bar"></span>'
-        f"<i>{UNCERTAINTY_FULL:.0f}+ gray levels</i></span>"
+        f"<i>{UNCERTAINTY_FULL:.0f}+ grey levels</i></span>"
     )
-    return f'<div class="ru1-below">{toggle}{bar}{links}</div>'
 
 
 def draws(images: Sequence[Image8]) -> str:
@@ -161,16 +217,22 @@ def change(before: Score | None, after: Score | None, spec: ScorerSpec) -> str:
 def answers(case: Case) -> str:
     """The three answers side by side, and whether the recovery changed what the model says."""
     if not case.answers:
-        return (
-            '<p class="ru1-small">No question was asked. Type one to see whether the recovery changes the answer.</p>'
-        )
+        return small("No question was asked. Type one to see whether the recovery changes the answer.")
     question = case.sample.question
-    asked = f'<p class="ru1-question">{escape(question.text)}</p>' if question else ""
+    asked = f'<p class="ru1-question">{escape(question.text)}</p>{_right(question)}' if question else ""
     expected = question.expected if question else None
     cards = "".join(_answer(record, expected) for record in case.answers)
     notes = {record.answered.note for record in case.answers if record.answered.note}
     warning = "".join(notice(note, "bad") for note in sorted(notes))
     return f'{asked}{badge(case.answers)}<div class="ru1-answers">{cards}</div>{warning}'
+
+
+def _right(question: Question) -> str:
+    if question.expected is None:
+        return ""
+    letters = dict(zip("ABCD", question.options, strict=False))
+    words = f"{question.expected}. {letters[question.expected]}" if question.expected in letters else question.expected
+    return f'<p class="ru1-small">The right answer is <b>{escape(words)}</b>.</p>'
 
 
 def badge(records: Sequence[AnswerRecord]) -> str:
@@ -189,11 +251,13 @@ def _answer(record: AnswerRecord, expected: str | None) -> str:
     sure = "" if answered.confidence is None else f'<span class="ru1-small">{answered.confidence:.0%} confident</span>'
     mark = ""
     if expected is not None:
-        right = answered.choice == expected
+        said = answered.choice or answered.text.strip()
+        right = said.casefold() == expected.casefold()
         mark = f'<span class="ru1-change ru1-{"good" if right else "bad"}">{"✓ right" if right else "✗ wrong"}</span>'
     text = escape(answered.text) or "no answer"
+    scope = "" if answered.in_scope else '<p class="ru1-small">Outside what this model was trained for.</p>'
     label = CONDITIONS[record.condition]
-    return f'<div class="ru1-card"><h4>{label}</h4><p class="ru1-value"><b>{text}</b>{mark}</p>{sure}</div>'
+    return f'<div class="ru1-card"><h4>{label}</h4><p class="ru1-value"><b>{text}</b>{mark}</p>{sure}{scope}</div>'
 
 
 def provenance(case: Case, seconds: Mapping[str, float]) -> str:

@@ -30,7 +30,7 @@ def test_a_general_model_is_told_about_the_letter_and_the_pair() -> None:
     assert "recovery" in text
 
 
-def test_letter_masses_become_probabilities() -> None:
+def test_option_masses_become_probabilities() -> None:
     assert vlm.normalised([0.1, 0.3]) == pytest.approx([0.25, 0.75])
     assert vlm.normalised([0.0, 0.0]) == [0.5, 0.5]
 
@@ -53,6 +53,14 @@ def test_scope_covers_what_was_trained(tmp_path: Path, question: Question, cover
     vocabulary = {"what", "colour", "is", "the", "traffic", "light", "sign", "why"}
     assert read is not None
     assert read.covers(question, vocabulary.__contains__) is covered
+
+
+def test_options_are_weighed_by_the_word_the_model_knows(tmp_path: Path) -> None:
+    (tmp_path / "scope.json").write_text(json.dumps(scope()), "utf-8")
+    read = Scope.read(tmp_path)
+    assert read is not None
+    assert read.by_words
+    assert [read.word(option) for option in ("Straight ahead", "STOP")] == ["straight", "stop"]
 
 
 def test_a_folder_without_a_scope_declares_none(tmp_path: Path) -> None:

@@ -1,0 +1,146 @@
+"""Exports load with the real loaders, hold the exact pixels, and say what they hold."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+from PIL import Image
+
+from ru1_app.config import Settings
+from ru1_app.domain import Verdict
+from ru1_app.errors import InvalidInput
+from ru1_app.export import FORMATS, Filters, export, export_zip
+from ru1_app.export.flow_grpo import hard_weight, human_reward
+from ru1_app.flagging import flag
+from ru1_app.images import from_png
+from ru1_app.protocol import load_protocol, record_schema
+from ru1_app.store.sql import Store
+from tests.factories import make_case
+from tests.unit.test_flagging import GOOD
+
+
+@pytest.fixture
+def store(settings: Settings) -> Store:
+    store = Store(settings.url, settings.blob_dir)
+    for seed in range(4):
+        case, images = make_case(seed, reference=seed != 3)
+        form = GOOD if seed else replace(GOOD, verdict="faithful", severity=0, categories={}, regions=())
+        flag(store, case, images, form)
+    return store
+
+
+def test_the_parquet_file_loads_with_its_images(store: Store, tmp_path: Path) -> None:
+    from datasets import load_dataset
+
+    manifest = export(store, tmp_path / "out", "records")
+    rows = load_dataset(
+        "parquet", data_files=str(tmp_path / "out/data.parquet"), cache_dir=str(tmp_path / "cache"), split="train"
+    )
+    assert len(rows) == manifest.counts["records"] == 4
+    for row in rows:
+        case = store.case(row["id"])
+        for column, sha in (("corrupted", case.sample.corrupted_sha), ("recovered", case.recovery.image_sha)):
+            assert np.array_equal(np.asarray(row[column].convert("RGB")), from_png(store.image(sha)))
+        assert (row["reference"] is None) == (case.sample.reference_sha is None)
+        assert row["verdict"] == case.ratings[0].verdict.value
+        assert row["label_status"] == "unconfirmed"
+    misleading = next(row for row in rows if row["verdict"] == "misleading")
+    assert misleading["regions"] == [{"x0": 0.1, "y0": 0.2, "x1": 0.5, "y1": 0.6, "category": "attribute_changed"}]
+
+
+def test_every_record_fits_the_published_schema(store: Store, tmp_path: Path) -> None:
+    from datasets import load_dataset
+
+    export(store, tmp_path / "out", "records")
+    lines = (tmp_path / "out/records.jsonl").read_text("utf-8").splitlines()
+    for line in lines:
+        jsonschema.validate(json.loads(line), dict(record_schema()))
+    rows = load_dataset(
+        "json", data_files=str(tmp_path / "out/records.jsonl"), cache_dir=str(tmp_path / "cache"), split="train"
+    )
+    assert len(rows) == len(lines) == 4
+
+
+def test_the_flow_grpo_folder_is_what_its_loader_reads(store: Store, tmp_path: Path) -> None:
+    manifest = export(store, tmp_path / "out", "flow_grpo")
+    root = tmp_path / "out/restoration"
+    rows = [
+        json.loads(line)
+        for split in ("train", "test")
+        for line in (root / f"{split}_metadata.jsonl").read_text("utf-8").splitlines()
+    ]
+    assert len(rows) == manifest.counts["flow_grpo"] == 3
+    assert manifest.skipped == {"flow_grpo: without a reference": 1}
+    assert len({(row["prompt"], row["image"]) for row in rows}) == 3
+    for row in rows:
+        with Image.open(root / row["image"]) as image, Image.open(root / row["target_image"]) as target:
+            assert image.size == target.size
+        assert -1 <= row["human_reward"] <= 1
+
+
+def test_the_manifest_tells_the_truth(store: Store, tmp_path: Path) -> None:
+    export(store, tmp_path / "out", "all")
+    manifest = json.loads((tmp_path / "out/manifest.json").read_text("utf-8"))
+    files = {p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*") if p.is_file()}
+    assert files == {*manifest["files"], "manifest.json"}
+    for name, entry in manifest["files"].items():
+        data = (tmp_path / "out" / name).read_bytes()
+        assert entry == {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    assert manifest["unconfirmed"] == 4
+    assert manifest["counts"] == {"records": 4, "flow_grpo": 3}
+
+
+def test_the_same_store_gives_the_same_bytes(store: Store, tmp_path: Path) -> None:
+    first, second = (export(store, tmp_path / name, "all") for name in ("a", "b"))
+    assert first.files == second.files
+
+
+def test_filters_are_applied_and_named(store: Store, tmp_path: Path) -> None:
+    manifest = export(store, tmp_path / "out", "records", Filters(verdict=Verdict.FAITHFUL))
+    assert manifest.counts == {"records": 1}
+    assert manifest.filters == {"verdict": "faithful"}
+
+
+def test_an_export_never_overwrites_and_never_comes_half(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/mine.txt").write_text("keep")
+    with pytest.raises(InvalidInput, match="exists"):
+        export(store, tmp_path / "out")
+    with pytest.raises(InvalidInput, match="no format"):
+        export(store, tmp_path / "new", "csv")
+    store.image_path(next(store.iter_cases()).recovery.image_sha).write_bytes(b"damaged")
+    with pytest.raises(Exception, match="damaged"):
+        export(store, tmp_path / "new")
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "data") == ["out"]
+
+
+def test_an_empty_store_says_what_to_do(settings: Settings, tmp_path: Path) -> None:
+    empty = Store(settings.url, settings.blob_dir)
+    with pytest.raises(InvalidInput, match="No flagged cases yet"):
+        export(empty, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_zip_holds_the_same(store: Store, tmp_path: Path, name: str) -> None:
+    path = export_zip(store, tmp_path / "ru1.zip", name)
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+        assert "ru1/manifest.json" in archive.namelist()
+
+
+def test_rewards_and_weights_order_the_verdicts() -> None:
+    rewards = [
+        human_reward(*pair)
+        for pair in (("faithful", 0), ("benign_detail", 1), ("cannot_tell", 0), ("misleading", 2), ("misleading", 3))
+    ]
+    assert rewards == sorted(rewards, reverse=True)
+    assert (rewards[0], rewards[-1]) == (1.0, -1.0)
+    assert all(hard_weight(v.code, v.high) >= 1 for v in load_protocol().verdicts)

@@ -1,0 +1,88 @@
+"""One run: what comes out is complete, reproducible, and names every image."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ru1_app.corruptions import CorruptionSpec, corrupt
+from ru1_app.domain import Condition, PairKind
+from ru1_app.errors import InvalidInput
+from ru1_app.images import digest, from_png
+from ru1_app.pipeline import RunProgress, RunRequest, make_question, uncertainty_png
+from ru1_app.scoring.ssim import ssim
+from tests.factories import make_result
+from tests.fakes import FakeApp, intake_of
+
+
+def test_every_image_a_case_names_is_there_losslessly() -> None:
+    result = make_result(3)
+    sample, recovery = result.case.sample, result.case.recovery
+    named = {sample.corrupted_sha: result.corrupted, recovery.image_sha: result.recovered}
+    named[sample.reference_sha or ""] = result.reference
+    for sha, pixels in named.items():
+        assert digest(result.images[sha]) == sha
+        assert np.array_equal(from_png(result.images[sha]), pixels)
+    assert recovery.uncertainty_sha in result.images
+
+
+def test_with_a_reference_both_images_are_scored_against_it() -> None:
+    result = make_result(1)
+    before = result.score("ssim", PairKind.CORRUPTED_REFERENCE)
+    after = result.score("ssim", PairKind.RECOVERED_REFERENCE)
+    assert before is not None
+    assert after is not None
+    assert before.score.value == pytest.approx(ssim(result.corrupted, result.reference))
+    assert after.score.value == pytest.approx(ssim(result.recovered, result.reference))
+    assert result.score("ssim", PairKind.RECOVERED_CORRUPTED) is None
+
+
+def test_without_a_reference_only_agreement_with_the_input_is_scored() -> None:
+    result = make_result(1, reference=False)
+    assert {record.pair for record in result.case.scores} == {PairKind.RECOVERED_CORRUPTED}
+    assert result.case.sample.corruption is None
+    assert result.reference is None
+
+
+def test_the_question_is_answered_in_three_conditions() -> None:
+    result = make_result(1)
+    assert [record.condition for record in result.case.answers] == list(Condition)
+    assert make_result(1, question=None).case.answers == ()
+
+
+def test_a_stored_spec_makes_the_corrupted_image_again() -> None:
+    result = make_result(5)
+    spec = CorruptionSpec.parse(result.case.sample.corruption or "")
+    assert np.array_equal(corrupt(result.reference, spec), result.corrupted)
+
+
+def test_progress_is_reported_before_the_result(settings) -> None:
+    image = np.zeros((32, 32, 3), np.uint8)
+    events = list(FakeApp(settings).pipeline.run(RunRequest(intake_of(image), steps=3)))
+    texts = [event.text for event in events if isinstance(event, RunProgress)]
+    assert sum("step" in text for text in texts) == 3
+    assert [event.fraction for event in events[:-1]] == sorted(event.fraction for event in events[:-1])
+
+
+@pytest.mark.parametrize(
+    ("text", "options"), [("", ("a", "b")), ("q", ("a",)), ("q", ("a", "A")), ("q", ("a",) * 5), ("q" * 501, ())]
+)
+def test_bad_questions_are_refused(text: str, options: tuple[str, ...]) -> None:
+    with pytest.raises(InvalidInput):
+        make_question(text, options)
+
+
+@given(st.text(max_size=30), st.lists(st.text(max_size=10), max_size=4))
+def test_a_question_is_trimmed_refused_or_none(text: str, options: list[str]) -> None:
+    try:
+        question = make_question(text, tuple(options))
+    except InvalidInput:
+        return
+    assert question is None or (question.text == text.strip() and all(question.options))
+
+
+def test_the_uncertainty_map_is_gray_and_saturates() -> None:
+    data = uncertainty_png(np.array([[0.0, 32.0], [64.0, 500.0]], np.float32))
+    assert from_png(data)[..., 0].tolist() == [[0, 128], [255, 255]]
