@@ -50,7 +50,8 @@ def detail(case: Case, blob: Blob) -> str:
     if sample.reference_sha:
         pictures.append(view.picture(view.png_uri(blob(sample.reference_sha)), "Clean image", "clean reference"))
     return (
-        f'<p><a href="cases">All cases</a></p><h3>Case {escape(case.id[:12])}</h3><div class="ru1-draws ru1-case">{"".join(pictures)}</div>'
+        f'<p><a href="cases">All cases</a></p><h3>Case {escape(case.id[:12])}</h3>'
+        f'<div class="ru1-draws ru1-case">{"".join(pictures)}</div>'
         f"<h4>Judgements</h4>{''.join(_rating(rating) for rating in case.ratings)}"
         f"<h4>Answers</h4>{view.answers(case)}<h4>Scores</h4>{_scores(case)}"
         f"<h4>How to make it again</h4>{_origin(case)}"

@@ -65,17 +65,19 @@ def _corruption() -> dict[str, Any]:
     parts["corruption"] = gr.Dropdown(menu(), value=FIRST.name, label="What damages it", elem_id="corruption")
     with gr.Column(elem_id="strength") as parts["strength"]:
         with gr.Row():
-            parts["level"] = gr.Radio(list(LEVELS), value=FIRST.level, label="Level", elem_id="level", min_width=200)
+            parts["level"] = gr.Radio(
+                list(LEVELS), value=FIRST.level, label="Level", elem_id="level", min_width=250, scale=3
+            )
             parts["severity"] = gr.Slider(
                 0, 1, value=round(FIRST.severity, 4), step=0.01, label="Severity", elem_id="severity",
-                min_width=180, buttons=[],
+                min_width=150, scale=2, buttons=[],
             )  # fmt: skip
         with gr.Row(elem_id="seed-row"):
             parts["noise_seed"] = gr.Number(
                 FIRST.seed, label="Corruption seed", precision=0, minimum=0, maximum=MAX_SEED,
                 elem_id="noise-seed", min_width=120,
             )  # fmt: skip
-            parts["dice"] = gr.Button("🎲 New seed", elem_id="dice", min_width=110, scale=0)
+            parts["dice"] = gr.Button("New seed", elem_id="dice", min_width=110, scale=0)
         parts["spec"] = gr.Textbox(
             str(FIRST), label="As text: copy it, or paste one and press Enter", elem_id="spec", max_length=80
         )

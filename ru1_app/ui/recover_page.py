@@ -17,6 +17,7 @@ from ru1_app.intake import read_file
 from ru1_app.pipeline import RunProgress, RunRequest, RunResult, make_question
 from ru1_app.scenes.examples import load_examples
 from ru1_app.ui import flag_panel, inputs, view
+from ru1_app.ui.compare import compare
 from ru1_app.ui.errors import shown
 from ru1_app.ui.inputs import AS_IS, Source
 from ru1_app.wiring import App, Loading
@@ -171,7 +172,7 @@ def build(app: App) -> None:
         return {
             **ready(),
             result_state: result,
-            right["compare"]: view.compare(result) + view.draws(result.draws),
+            right["compare"]: compare(result) + view.draws(result.draws),
             right["scores"]: view.scores(result.case, specs),
             right["answers"]: view.answers(result.case),
             right["provenance"]: view.provenance(result.case, result.seconds),

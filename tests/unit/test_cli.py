@@ -1,0 +1,117 @@
+"""The command line: one JSON document, and exit codes that mean something."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ru1_app.config import ROOT, Settings
+from ru1_app.flagging import flag
+from ru1_app.images import Image8, from_png, write_png
+from ru1_app.store.sql import Store
+from tests.factories import make_case
+from tests.unit.test_flagging import GOOD
+
+pytestmark = pytest.mark.service
+
+
+class Cli:
+    """Runs `ru1` in a folder of the test's own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environ = {**os.environ, "RU1_DATA_DIR": str(folder / "data"), "PYTHONPATH": str(ROOT)}
+
+    def __call__(self, *words: str | Path, code: int = 0) -> Any:
+        command = [sys.executable, "-m", "ru1_app", *map(str, words)]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=self.folder, env=self.environ, check=False)
+        assert done.returncode == code, done.stderr
+        if code:
+            assert "Traceback" not in done.stderr
+            return done.stderr.strip()
+        return json.loads(done.stdout) if "--json" in words else done.stdout
+
+
+@pytest.fixture
+def cli(tmp_path: Path, photo: Image8) -> Cli:
+    write_png(tmp_path / "photo.png", photo)
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    return Cli(tmp_path)
+
+
+def test_check_says_of_each_file_whether_it_is_accepted(cli: Cli, photo: Image8) -> None:
+    (row,) = cli("check", "photo.png", "--out", "out", "--json")
+    assert row["accepted"]
+    assert (row["width"], row["height"]) == (256, 256)
+    assert np.array_equal(from_png((cli.folder / row["png"]).read_bytes()), photo)
+    assert "not a picture" in cli("check", "photo.png", "broken.png", code=2)
+
+
+def test_corrupt_is_repeatable_for_files_and_folders(cli: Cli) -> None:
+    cli("corrupt", "photo.png", "a.png", "--spec", "gaussian_noise@mid", "--seed", "7")
+    (row,) = cli("corrupt", "photo.png", "b.png", "--spec", "gaussian_noise@mid#7", "--json")
+    assert row["spec"] == "gaussian_noise@mid#7"
+    assert (cli.folder / "a.png").read_bytes() == (cli.folder / "b.png").read_bytes()
+    (cli.folder / "in").mkdir()
+    for name in ("one", "two"):
+        (cli.folder / f"in/{name}.png").write_bytes((cli.folder / "photo.png").read_bytes())
+    rows = cli("corrupt", "in", "out", "--spec", "jpeg@high", "--json")
+    assert sorted(path.name for path in (cli.folder / "out").iterdir()) == ["one.png", "two.png"]
+    assert len(rows) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("corrupt", "photo.png", "x.png", "--spec", "sepia@mid"), "There is no corruption 'sepia'"),
+        (("corrupt", "photo.png", "x.png", "--spec", "jpeg@9"), "Severity '9'"),
+        (("corrupt", "photo.png", "x.jpg", "--spec", "jpeg@mid"), "would lose pixels"),
+        (("corrupt", "nothing.png", "x.png", "--spec", "jpeg@mid"), "not a file"),
+        (("recover", "photo.png", "x.png", "--model", "huge"), "There is no recoverer 'huge'"),
+        (("recover", "photo.png", "x.png", "--steps", "0"), "steps"),
+        (("answer", "photo.png", "--question", " "), "empty"),
+        (("export", "out", "--format", "csv"), "no format"),
+        (("export", "out"), "No flagged cases yet"),
+    ],
+)
+def test_refused_input_is_one_sentence_and_exit_code_2(cli: Cli, words: tuple[str, ...], says: str) -> None:
+    assert says in cli(*words, code=2)
+    assert not (cli.folder / "x.png").exists()
+
+
+def test_export_writes_what_was_flagged(cli: Cli) -> None:
+    settings = Settings(data_dir=cli.folder / "data")
+    case, images = make_case()
+    flag(Store(settings.url, settings.blob_dir), case, images, GOOD)
+    document = cli("export", "out", "--format", "all", "--json")
+    assert document["counts"] == {"records": 1, "flow_grpo": 1}
+    assert (cli.folder / "out/data.parquet").is_file()
+
+
+def test_db_upgrade_and_models_answer_without_heavy_libraries(cli: Cli) -> None:
+    assert cli("db", "upgrade", "--json") == {"revision": "0001"}
+    assert {row["kind"] for row in cli("models", "--json")} == {"recoverer", "answerer"}
+
+
+@pytest.mark.weights
+def test_recover_score_and_answer(cli: Cli) -> None:
+    cli("corrupt", "photo.png", "bad.png", "--spec", "gaussian_noise@mid#1")
+    (row,) = cli("recover", "bad.png", "good.png", "--samples", "2", "--uncertainty", "map.png", "--json")
+    assert [Path(name).name for name in row["out"]] == ["good.png", "good-2.png"]
+    assert (cli.folder / "map.png").is_file()
+    before, after = (cli("score", name, "photo.png", "--json") for name in ("bad.png", "good.png"))
+    assert after["ssim"]["value"] > before["ssim"]["value"] + 0.1
+    assert "embedded CLIP" in after["clip"]["model"]
+    said = cli(
+        "answer", "bad.png", "--recovery", "good.png", "--question", "What colour is the traffic light?",
+        "--option", "red", "--option", "green", "--json",
+    )  # fmt: skip
+    assert set(said) == {"corrupted", "recovered", "both"}
+    assert all(answer["choice"] in ("A", "B") for answer in said.values())

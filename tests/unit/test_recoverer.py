@@ -1,0 +1,153 @@
+"""The embedded recoverer: any size, repeatable, loadable, and better than its input."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ru1_app.config import Settings
+from ru1_app.corruptions import CorruptionSpec, corrupt
+from ru1_app.errors import InvalidInput, Unavailable
+from ru1_app.images import Image8
+from ru1_app.models.base import Progress, Recovered, RecoverRequest
+from ru1_app.models.embedded.adapter import EmbeddedRecoverer, load
+from ru1_app.models.embedded.net import RecoveryNet, thumbnail
+from ru1_app.scoring.ssim import ssim
+from ru1_app.training import losses
+from ru1_app.training.config import load_config
+from ru1_app.training.sft import SftConfig, save_pipeline, train
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random network of the real kind, saved as the trainer saves it."""
+    torch.manual_seed(0)
+    net = RecoveryNet((8, 16, 16, 16), (1, 1, 1, 1), (1, 1, 1))
+    for parameter in net.parameters():
+        parameter.data += 0.02 * torch.randn_like(parameter)
+    folder = tmp_path_factory.mktemp("tiny")
+    save_pipeline(net, 0.05, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained() -> EmbeddedRecoverer:
+    return load(Settings().models_dir / "recoverer")
+
+
+def recover(model: EmbeddedRecoverer, image: Image8, **options: int) -> Recovered:
+    *steps, done = model.recover(RecoverRequest(image, **options))
+    assert all(isinstance(step, Progress) for step in steps)
+    assert isinstance(done, Recovered)
+    return done
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (17, 31), (64, 200), (1, 1)])
+def test_any_size_comes_back_in_its_size(tiny: Path, shape: tuple[int, int]) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    done = recover(load(tiny, show_uncertainty=True), image)
+    assert done.images[0].shape == image.shape
+    assert done.images[0].dtype == np.uint8
+    assert done.uncertainty is not None
+    assert done.uncertainty.shape == shape
+
+
+def test_a_seed_gives_the_same_image_however_many_are_drawn(tiny: Path) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (48, 48, 3), dtype=np.uint8)
+    model = load(tiny)
+    one, three = (recover(model, image, seed=4, samples=k) for k in (1, 3))
+    assert np.array_equal(one.images[0], three.images[0])
+    assert len(three.images) == 3
+    assert not np.array_equal(three.images[1], three.images[2])
+    assert np.array_equal(recover(model, image, seed=4).images[0], one.images[0])
+    assert not np.array_equal(recover(model, image, seed=5).images[0], one.images[0])
+
+
+def test_steps_are_reported_and_closing_cancels(tiny: Path) -> None:
+    image = np.zeros((32, 32, 3), np.uint8)
+    model = load(tiny)
+    events = list(model.recover(RecoverRequest(image, steps=4)))
+    assert [event.step for event in events[:-1]] == [1, 2, 3, 4]
+    stopped = model.recover(RecoverRequest(image, steps=4))
+    next(stopped)
+    stopped.close()
+    assert recover(model, image).images[0].shape == image.shape
+
+
+def test_the_map_is_shown_only_when_it_earned_it(tiny: Path) -> None:
+    image = np.zeros((32, 32, 3), np.uint8)
+    hidden = recover(load(tiny), image)
+    assert hidden.uncertainty is None
+    assert "not measured" in (hidden.uncertainty_note or "")
+    for value, there in ((0.1, False), (0.5, True)):
+        (tiny / "evaluation.json").write_text(json.dumps({"uncertainty": {"correlation": value}}))
+        assert (recover(load(tiny), image).uncertainty is not None) is there
+    (tiny / "evaluation.json").unlink()
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="model_index.json"):
+        load(tmp_path)
+
+
+def test_a_crop_and_its_image_share_the_context() -> None:
+    image = torch.rand(1, 3, 40, 60)
+    assert thumbnail(image).shape == (1, 6, 48, 48)
+    assert torch.allclose(thumbnail(torch.full((1, 3, 40, 60), 0.5))[:, 3:], torch.zeros(1, 3, 48, 48))
+
+
+def test_the_training_ssim_is_the_score(photo: Image8) -> None:
+    damaged = corrupt(photo, CorruptionSpec("gaussian_noise", 0.5, 1))
+    a, b = (torch.tensor(x).permute(2, 0, 1)[None].float() / 255 for x in (damaged, photo))
+    assert float(losses.ssim(a, b)) == pytest.approx(ssim(damaged, photo), abs=1e-4)
+
+
+def test_the_predicted_scale_is_best_at_the_true_error() -> None:
+    error = torch.full((1, 3, 8, 8), 0.2)
+    at = {s: float(losses.scale_nll(torch.full((1, 1, 2, 2), float(np.log(s))), error)) for s in (0.1, 0.2, 0.4)}
+    assert min(at, key=at.__getitem__) == 0.2
+
+
+def test_training_learns_resumes_and_writes_a_model(tmp_path: Path) -> None:
+    from ru1_app.images import write_png
+
+    rng = np.random.default_rng(0)
+    for k in range(3):
+        write_png(tmp_path / f"photos/{k}.png", rng.integers(0, 256, (100, 120, 3), dtype=np.uint8))
+    small = ["widths=[8,8,8,8]", "encoder_blocks=[1,1,1,1]", "decoder_blocks=[1,1,1]", "batch=4", "crop=32",
+             "crop_late=48", "scene_share=0.0", "checkpoint_every=2", "log_every=1", "warmup=1"]  # fmt: skip
+    path = Path(train.__code__.co_filename).with_suffix(".toml")
+    for steps in (2, 4):
+        train(load_config(SftConfig, path, [*small, f"steps={steps}"]), tmp_path / "photos", tmp_path / "out")
+    lines = (tmp_path / "out/log.csv").read_text().splitlines()
+    assert [int(line.split(",")[0]) for line in lines] == [1, 2, 3, 4]
+    assert recover(load(tmp_path / "out/model"), np.zeros((40, 40, 3), np.uint8)).images[0].shape == (40, 40, 3)
+
+
+def test_a_config_with_an_unknown_key_is_refused(tmp_path: Path) -> None:
+    path = Path(train.__code__.co_filename).with_suffix(".toml")
+    with pytest.raises(InvalidInput, match="colour"):
+        load_config(SftConfig, path, ["colour=1"])
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("name", ["gaussian_noise", "shot_noise", "impulse_noise", "low_light"])
+def test_the_trained_model_recovers(trained: EmbeddedRecoverer, photo: Image8, name: str) -> None:
+    damaged = corrupt(photo, CorruptionSpec(name, 2 / 3, 1))
+    assert ssim(recover(trained, damaged).images[0], photo) > ssim(damaged, photo) + 0.1
+
+
+@pytest.mark.weights
+def test_the_trained_model_leaves_clean_images_alone(trained: EmbeddedRecoverer, photo: Image8) -> None:
+    assert ssim(recover(trained, photo).images[0], photo) >= 0.97
+
+
+@pytest.mark.weights
+def test_every_weights_file_is_below_ten_megabytes() -> None:
+    files = [path for path in Settings().models_dir.rglob("*") if path.is_file()]
+    assert len(files) > 8
+    assert all(path.stat().st_size < 10_000_000 for path in files)

@@ -1,0 +1,85 @@
+"""What the page shows: escaped, labelled, and saying better or worse in words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ru1_app.domain import Answered, Condition, Question, Score
+from ru1_app.errors import InvalidInput
+from ru1_app.images import from_png
+from ru1_app.ui import view
+from ru1_app.ui.box_annotator import BoxData, regions
+from tests.factories import QUESTION, make_result
+from tests.fakes import fake_scorers
+
+SPECS = {name: scorer.spec for name, scorer in fake_scorers().items()}
+EVIL = "<img src=x onerror=alert(1)>`${alert(1)}`"
+
+
+def test_nothing_a_person_or_model_says_becomes_markup() -> None:
+    result = make_result(question=Question(EVIL, (EVIL, "b")))
+    case = replace(
+        result.case,
+        answers=tuple(replace(a, answered=Answered(EVIL, "A", 0.5, False, EVIL)) for a in result.case.answers),
+    )
+    html = view.answers(case) + view.notice(EVIL) + view.picture("", EVIL, EVIL)
+    assert "<img src=x" not in html
+    assert "&lt;img src=x" in html
+
+
+def test_scores_say_better_or_worse_in_words() -> None:
+    spec = SPECS["psnr"]
+    better = view.change(Score("psnr", "1", 20.0), Score("psnr", "1", 25.0), spec)
+    worse = view.change(Score("psnr", "1", 25.0), Score("psnr", "1", 20.0), spec)
+    same = view.change(Score("psnr", "1", 25.0), Score("psnr", "1", 25.01), spec)
+    assert "+5.0 better" in better
+    assert "-5.0 worse" in worse
+    assert "about the same" in same
+    assert view.change(Score("psnr", "1", None, "identical"), Score("psnr", "1", 25.0), spec) == ""
+
+
+def test_without_a_reference_the_strip_says_not_quality() -> None:
+    assert "not quality" in view.scores(make_result(reference=False).case, SPECS)
+    known = view.scores(make_result().case, SPECS)
+    assert "not quality" not in known
+    assert "fake CLIP" in known
+    assert known.count("Cannot see") == 3
+
+
+def test_the_badge_tells_whether_the_answer_changed() -> None:
+    case = make_result().case
+    assert "Recovery changed the answer" in view.answers(case)
+    same = tuple(replace(a, answered=Answered("A. red", "A", 0.9)) for a in case.answers)
+    assert "did not change" in view.answers(replace(case, answers=same))
+    assert view.answers(case).count("✓ right") == 2  # QUESTION's answer is B
+    assert QUESTION.expected == "B"
+    assert {record.condition for record in case.answers} == set(Condition)
+
+
+def test_images_on_the_page_are_the_exact_pixels() -> None:
+    import base64
+
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    data = base64.b64decode(view.image_uri(pixels).split(",")[1])
+    assert np.array_equal(from_png(data), pixels)
+
+
+def test_the_comparison_has_a_labelled_slider_and_a_map_only_if_there_is_one() -> None:
+    result = make_result()
+    html = view.compare(result)
+    assert 'aria-label="Compare' in html
+    assert "unsure" in html
+    hidden = view.compare(replace(result, uncertainty=None, uncertainty_note="It has not earned it."))
+    assert "ru1-heat" not in hidden
+    assert "It has not earned it." in hidden
+
+
+def test_boxes_from_the_browser_are_checked() -> None:
+    good = {"x0": 0.1, "y0": 0.2, "x1": 0.3, "y1": 0.4}
+    assert regions(BoxData(boxes=[good]))[0].x1 == 0.3
+    for bad in ({"x0": 0.1}, {**good, "x1": "0.3"}, {**good, "x1": float("inf")}):
+        with pytest.raises(InvalidInput):
+            regions(BoxData(boxes=[bad]))
