@@ -24,6 +24,7 @@ db = typer.Typer(help="The run-time store.", no_args_is_help=True)
 cli.add_typer(db, name="db")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+DEFAULTS = Settings()
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".jp2"}
 
 
@@ -56,7 +57,8 @@ def check(
     from ru1_app.images import write_png
     from ru1_app.intake import read_file
 
-    settings, rows = Settings.from_env(), []
+    settings = Settings.from_env()
+    rows: list[dict[str, Any]] = []
     for path in files:
         row: dict[str, Any] = {"file": str(path), "accepted": True}
         try:
@@ -118,10 +120,10 @@ def corrupt(
 def recover(
     source: Annotated[Path, typer.Argument(metavar="IN", help="Image file or folder.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="PNG file or folder.")],
-    model: Annotated[str, typer.Option(help="A name from `ru1 models`.")] = Settings.recoverer,
-    seed: Annotated[int, typer.Option(min=0)] = Settings.seed,
-    steps: Annotated[int, typer.Option(min=1, max=100)] = Settings.steps,
-    samples: Annotated[int, typer.Option(min=1, max=16, help="Draws from as many seeds.")] = Settings.samples,
+    model: Annotated[str, typer.Option(help="A name from `ru1 models`.")] = DEFAULTS.recoverer,
+    seed: Annotated[int, typer.Option(min=0)] = DEFAULTS.seed,
+    steps: Annotated[int, typer.Option(min=1, max=100)] = DEFAULTS.steps,
+    samples: Annotated[int, typer.Option(min=1, max=16, help="Draws from as many seeds.")] = DEFAULTS.samples,
     uncertainty: Annotated[Path | None, typer.Option(metavar="MAP.png", help="Write the uncertainty map.")] = None,
     json_: Json = False,
 ) -> None:
@@ -131,7 +133,8 @@ def recover(
     from ru1_app.models.base import Recovered, RecoverRequest
     from ru1_app.wiring import wire
 
-    app, rows = wire(), []
+    app = wire()
+    rows: list[dict[str, Any]] = []
     recoverer = app.recoverer(model)
     for path, target in _jobs(source, out):
         image = read_file(path, app.settings).image
@@ -140,7 +143,7 @@ def recover(
         targets = [target, *(target.with_stem(f"{target.stem}-{k}") for k in range(2, samples + 1))]
         for name, draw in zip(targets, done.images, strict=True):
             write_png(name, draw)
-        row = {
+        row: dict[str, Any] = {
             "in": str(path), "out": [str(name) for name in targets], "model": asdict(recoverer.ref),
             "seed": seed, "settings": dict(done.settings), "seconds": round(done.seconds, 3), "uncertainty": None,
         }  # fmt: skip
@@ -225,8 +228,7 @@ def export(
     from ru1_app.wiring import wire
 
     manifest = write(wire().store, out, format_)
-    document = manifest if isinstance(manifest, dict) else manifest.as_dict()
-    _show(document, json_, [f"{out}: {json.dumps(document.get('counts', {}))}"])
+    _show(manifest.as_dict(), json_, [f"{out}: {json.dumps(dict(manifest.counts))}"])
 
 
 @cli.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,10 +53,10 @@ class Settings:
             text = environ.get(key)
             if not text:
                 continue
-            cast = type(field.default)
-            kind = Path if isinstance(field.default, Path) else cast
+            default: object = field.default
+            kind: Callable[[str], object] = Path if isinstance(default, Path) else type(default)
             try:
                 values[name] = kind(text)
             except ValueError:
-                raise InvalidInput(f"{key}={text!r} is not a {cast.__name__}.") from None
+                raise InvalidInput(f"{key}={text!r} is not a {type(default).__name__}.") from None
         return cls(**values)  # type: ignore[arg-type]

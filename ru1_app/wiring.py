@@ -50,17 +50,20 @@ class App:
 
     def recoverer(self, name: str) -> Recoverer:
         """The recoverer of that name, ready."""
-        return self._load("recoverer", name, RECOVERERS)
+        model: Recoverer = self._load("recoverer", name, RECOVERERS)
+        return model
 
     def answerer(self, name: str) -> Answerer:
         """The answerer of that name, ready."""
-        return self._load("answerer", name, ANSWERERS)
+        model: Answerer = self._load("answerer", name, ANSWERERS)
+        return model
 
     def scorers(self) -> Mapping[str, Scorer]:
         """All scorers, ready."""
         from ru1_app.scoring import load_scorers
 
-        return self._once(("scorers", self.settings.clip), lambda: load_scorers(self.settings))
+        scorers: Mapping[str, Scorer] = self._once(("scorers", self.settings.clip), lambda: load_scorers(self.settings))
+        return scorers
 
     def warm(self) -> threading.Thread:
         """Load the default models in the background; `loading` tells how it stands."""

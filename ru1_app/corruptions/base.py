@@ -46,24 +46,25 @@ def log_knots(severity: float, values: Sequence[float]) -> float:
 
 def unit(image: Image8) -> float:
     """The factor for lengths given in pixels at 512: the shorter side / 512."""
-    return min(image.shape[:2]) / 512
+    height, width = image.shape[:2]
+    return float(min(height, width)) / 512
 
 
 def to_float(image: Image8) -> Float:
     """[0, 255] uint8 to [0, 1] float32."""
-    return image.astype(np.float32) / np.float32(255)
+    return np.asarray(image, np.float32) / np.float32(255)
 
 
 def to_u8(image: NDArray[Any]) -> Image8:
     """[0, 1] float to uint8, clipped and rounded."""
-    return (np.clip(image, 0.0, 1.0) * 255 + 0.5).astype(np.uint8)
+    return np.asarray(np.clip(image, 0.0, 1.0) * 255 + 0.5, np.float32).astype(np.uint8)
 
 
 def lut(image: Image8, curve: Float) -> Image8:
     """Apply a tone curve given as 256 values in [0, 1], [256] for all channels or [256, 3] for each."""
     table = to_u8(curve)
     if table.ndim == 1:
-        return table[image]
+        return np.asarray(table[image], np.uint8)
     return np.stack([table[:, c][image[..., c]] for c in range(3)], axis=-1)
 
 
@@ -85,4 +86,4 @@ def fractal(rng: Rng, height: int, width: int, decay: float, octaves: int = 7) -
 def filter_psf(image: Image8, psf: Float) -> Image8:
     """Convolve with a point-spread function of odd sides, normalised here; reflecting borders."""
     kernel = psf / max(float(psf.sum()), 1e-12)
-    return cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REFLECT_101).astype(np.uint8)
+    return np.asarray(cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REFLECT_101), np.uint8)

@@ -14,7 +14,8 @@ from ru1_app.images import Image8
 def gaussian_blur(image: Image8, severity: float, rng: Rng) -> Image8:
     """Over-smoothing: sigma 0 / 2 / 5 / 11."""
     sigma = knots(severity, (0, 2, 5, 11)) * unit(image)
-    return cv2.GaussianBlur(image, (0, 0), max(sigma, 1e-3), borderType=cv2.BORDER_REFLECT_101).astype(np.uint8)
+    blurred = cv2.GaussianBlur(image, (0, 0), max(sigma, 1e-3), borderType=cv2.BORDER_REFLECT_101)
+    return np.asarray(blurred, np.uint8)
 
 
 def motion_blur(image: Image8, severity: float, rng: Rng) -> Image8:
@@ -35,13 +36,13 @@ def line_psf(length: float, angle: float) -> Float:
     along = x * math.cos(angle) + y * math.sin(angle)
     across = -x * math.sin(angle) + y * math.cos(angle)
     ends = np.clip(half + 0.5 - np.abs(along), 0, 1) if half > 0 else np.clip(1 - np.abs(along), 0, 1)
-    return (ends * np.clip(1 - np.abs(across), 0, 1)).astype(np.float32)
+    return np.asarray(ends * np.clip(1 - np.abs(across), 0, 1), np.float32)
 
 
 def disk_psf(radius: float) -> Float:
     """An antialiased disk of `radius` pixels; a delta for radii up to 1/2."""
     y, x = _grid(math.ceil(radius) + 1)
-    return np.clip(radius + 0.5 - np.hypot(x, y), 0, 1).astype(np.float32)
+    return np.asarray(np.clip(radius + 0.5 - np.hypot(x, y), 0, 1), np.float32)
 
 
 def _grid(half: int) -> tuple[Float, Float]:

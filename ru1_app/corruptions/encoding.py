@@ -29,7 +29,7 @@ def pixelate(image: Image8, severity: float, rng: Rng) -> Image8:
     height, width = image.shape[:2]
     small = (max(round(width / factor), 1), max(round(height / factor), 1))
     reduced = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
-    return cv2.resize(reduced, (width, height), interpolation=cv2.INTER_NEAREST).astype(np.uint8)
+    return np.asarray(cv2.resize(reduced, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
 def block_lost(image: Image8, severity: float, rng: Rng) -> Image8:

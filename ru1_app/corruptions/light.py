@@ -28,7 +28,7 @@ def contrast_loss(image: Image8, severity: float, rng: Rng) -> Image8:
 def fog(image: Image8, severity: float, rng: Rng) -> Image8:
     """Scattering veil of uneven density, ImageNet-C's form (x + c p) m / (m + c): c 0 / .8 / 1.7 / 3."""
     amount = np.float32(knots(severity, (0, 0.8, 1.7, 3)))
-    veil = fractal(rng, *image.shape[:2], decay=1.7)[..., None]
+    veil = fractal(rng, image.shape[0], image.shape[1], 1.7)[..., None]
     x = to_float(image)
     peak = max(float(x.max()), 1e-6)
     return to_u8((x + amount * veil) * (peak / (peak + amount)))

@@ -39,7 +39,7 @@ def ssim(a: Image8, b: Image8) -> float:
 
 def _blur(image: NDArray[np.float32]) -> NDArray[np.float32]:
     half = WINDOW // 2
-    return cv2.GaussianBlur(image, (WINDOW, WINDOW), SIGMA)[half:-half, half:-half].astype(np.float32)
+    return np.asarray(cv2.GaussianBlur(image, (WINDOW, WINDOW), SIGMA)[half:-half, half:-half], np.float32)
 
 
 class SsimScorer:

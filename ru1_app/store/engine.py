@@ -1,29 +1,56 @@
-"""How the database is opened. SQLite: WAL, foreign keys, and a write lock taken at the start."""
+"""How the database is opened. SQLite: WAL, foreign keys, and writers that take their lock at the start."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.engine import make_url
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from ru1_app.errors import Unavailable
+
+READS = "ru1_reads"  # execution option of a connection that only reads
 
 
 def make_engine(url: str) -> Engine:
     """An engine for the URL; the folder of a SQLite file is made.
 
     SQLite's transactions begin with `BEGIN IMMEDIATE`: one that reads first and writes later would fail at
-    once under load, whatever its busy timeout.
+    once under load, whatever its busy timeout. Those of `reading(engine)` take no lock.
+
+    Raises:
+        Unavailable: the URL is none, its driver is not installed, or the folder cannot be made.
     """
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True)
-    if parsed.database and parsed.database != ":memory:":
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() != "sqlite":
+            return create_engine(parsed, pool_pre_ping=True)
+        _make_folder(parsed)
+        engine = create_engine(parsed, connect_args={"timeout": 30, "check_same_thread": False})
+    except (ArgumentError, ImportError) as error:
+        raise Unavailable("RU1_DATABASE_URL is not an address this installation can open.") from error
+    except OSError as error:
+        raise Unavailable(f"The folder of the database cannot be made: {error.strerror}.") from error
     event.listen(engine, "connect", _prepare)
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    event.listen(engine, "begin", _begin)
     return engine
+
+
+def reading(engine: Engine) -> Engine:
+    """The same engine for transactions that only read: in WAL mode no writer makes them wait."""
+    return engine.execution_options(**{READS: True})
+
+
+def _make_folder(url: URL) -> None:
+    if url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+
+
+def _begin(connection: Connection) -> None:
+    reads = connection.get_execution_options().get(READS, False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
 def _prepare(connection: Any, record: Any) -> None:

@@ -12,9 +12,10 @@ from sqlalchemy import Engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from ru1_app.errors import Unavailable
-from ru1_app.store.engine import make_engine
+from ru1_app.store.engine import make_engine, reading
 
 MIGRATIONS = Path(__file__).with_name("migrations")
+UNREADABLE = "The database cannot be opened. Check RU1_DATA_DIR or RU1_DATABASE_URL."
 
 
 def upgrade(url: str, revision: str = "head") -> None:
@@ -35,7 +36,9 @@ def current_revision(url: str) -> str | None:
     """The database's revision; None where it is empty."""
     engine = make_engine(url)
     try:
-        return _revision(engine)
+        return _state(engine)[0]
+    except SQLAlchemyError as error:
+        raise Unavailable(UNREADABLE) from error
     finally:
         engine.dispose()
 
@@ -47,9 +50,9 @@ def check_revision(url: str, engine: Engine) -> None:
         Unavailable: with what to do.
     """
     try:
-        revision, empty = _revision(engine), not inspect(engine).get_table_names()
+        revision, empty = _state(engine)
     except SQLAlchemyError as error:
-        raise Unavailable("The database cannot be opened. Check RU1_DATA_DIR or RU1_DATABASE_URL.") from error
+        raise Unavailable(UNREADABLE) from error
     head = ScriptDirectory.from_config(_config()).get_current_head()
     if revision == head:
         return
@@ -62,9 +65,11 @@ def check_revision(url: str, engine: Engine) -> None:
     raise Unavailable(f"The database is at revision {revision!r}, which this version of the app does not know.")
 
 
-def _revision(engine: Engine) -> str | None:
-    with engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+def _state(engine: Engine) -> tuple[str | None, bool]:
+    """The revision and whether there are no tables, of one moment: another process may be creating them."""
+    with reading(engine).connect() as connection:
+        revision: str | None = MigrationContext.configure(connection).get_current_revision()
+        return revision, not inspect(connection).get_table_names()
 
 
 def _config() -> Config:

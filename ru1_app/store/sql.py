@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import Select, func, select, tuple_
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session, selectinload, sessionmaker
 
 from ru1_app.domain import Case, Rating, RatingSource, Verdict
 from ru1_app.errors import Conflict, InvalidInput, NotFound, Unavailable
+from ru1_app.images import digest
 from ru1_app.store.blobs import Blobs, png_size
-from ru1_app.store.engine import make_engine
+from ru1_app.store.engine import make_engine, reading
 from ru1_app.store.migrate import check_revision
 from ru1_app.store.rows import from_case, from_rating, from_sample, to_case
 from ru1_app.store.tables import ImageRow, RatingRow, RecoveryRow, SampleRow
@@ -34,6 +36,7 @@ class Store:
         self._engine = make_engine(url)
         self._blobs = Blobs(blob_dir)
         self._session = sessionmaker(self._engine, expire_on_commit=False)
+        self._reader = sessionmaker(reading(self._engine), expire_on_commit=False)
         self._writing = threading.Lock()
         check_revision(url, self._engine)
 
@@ -69,8 +72,10 @@ class Store:
         if missing := named - images.keys():
             raise InvalidInput(f"The case names images that were not given: {', '.join(sorted(missing))}.")
         for sha in sorted(named):
-            if self._blobs.put(images[sha]) != sha:
+            if digest(images[sha]) != sha:
                 raise InvalidInput(f"The bytes given for image {sha[:12]} are not of that name.")
+        for sha in sorted(named):
+            self._blobs.put(images[sha])
 
         def write(session: Session) -> None:
             _add_images(session, {sha: images[sha] for sha in named})
@@ -98,7 +103,7 @@ class Store:
 
     def case(self, case_id: str) -> Case:
         """The case of that id; `NotFound` where there is none."""
-        with self._session() as session:
+        with self._read() as session:
             row = session.scalars(_loaded(select(RecoveryRow)).where(RecoveryRow.id == case_id)).one_or_none()
             if row is None:
                 raise NotFound(f"There is no case {case_id!r}. It may have been flagged in another store.")
@@ -116,7 +121,7 @@ class Store:
         """Flagged cases, newest first; `after` is the id of the last case of the page before."""
         query = _filtered(verdict, source, corruption)
         key = tuple_(RecoveryRow.created_at, RecoveryRow.id)
-        with self._session() as session:
+        with self._read() as session:
             if after is not None:
                 query = query.where(key < _key_of(session, after))
             query = query.order_by(RecoveryRow.created_at.desc(), RecoveryRow.id.desc()).limit(limit)
@@ -133,7 +138,7 @@ class Store:
         last = ""
         while True:
             query = _filtered(verdict, source, corruption).where(RecoveryRow.id > last)
-            with self._session() as session:
+            with self._read() as session:
                 rows = session.scalars(_loaded(query.order_by(RecoveryRow.id).limit(PAGE))).all()
                 page = [to_case(row) for row in rows]
             yield from page
@@ -143,7 +148,7 @@ class Store:
 
     def count_cases(self) -> int:
         """How many recoveries have been flagged."""
-        with self._session() as session:
+        with self._read() as session:
             query = select(func.count()).select_from(_filtered(None, None, None).subquery())
             return session.scalar(query) or 0
 
@@ -153,8 +158,18 @@ class Store:
                 return work(session)
         except IntegrityError as error:
             raise Conflict(conflict) from error
-        except OperationalError as error:
+        except DBAPIError as error:
             raise Unavailable("The database could not be written. Try again in a moment.") from error
+        except UnicodeEncodeError as error:  # half of a surrogate pair: no database can keep it
+            raise InvalidInput("A text holds a character that cannot be stored. Type it again.") from error
+
+    @contextmanager
+    def _read(self) -> Iterator[Session]:
+        try:
+            with self._reader() as session:
+                yield session
+        except DBAPIError as error:
+            raise Unavailable("The database could not be read. Try again in a moment.") from error
 
 
 def _images_of(case: Case) -> set[str]:
@@ -175,9 +190,7 @@ def _add_images(session: Session, images: Mapping[str, bytes]) -> None:
     session.flush()
 
 
-def _filtered(
-    verdict: Verdict | None, source: RatingSource | None, corruption: str | None
-) -> Select[tuple[RecoveryRow]]:
+def _filtered(verdict: Verdict | None, source: RatingSource | None, corruption: str | None) -> Select[RecoveryRow]:
     rated = select(RatingRow.recovery_id)
     if verdict is not None:
         rated = rated.where(RatingRow.verdict == verdict.value)
@@ -190,7 +203,7 @@ def _filtered(
     return query
 
 
-def _loaded(query: Select[tuple[RecoveryRow]]) -> Select[tuple[RecoveryRow]]:
+def _loaded(query: Select[RecoveryRow]) -> Select[RecoveryRow]:
     """Fetch what a case holds with one query for each table, whatever the number of cases."""
     ratings = selectinload(RecoveryRow.ratings)
     return query.options(

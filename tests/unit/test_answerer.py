@@ -98,7 +98,7 @@ def test_held_out_scenes_are_answered(clean: dict[str, dict[str, float]], kind: 
 def test_one_and_two_images_are_answered_in_order(answerer: Answerer) -> None:
     scene = sample_scene(HELD_OUT_SEED + 5)
     image = render(scene)
-    asked = [question for _, question in questions_for(scene, np.random.default_rng(0))]
+    asked = [question for kind, question in questions_for(scene, np.random.default_rng(0)) if kind != "presence"]
     requests = [AnswerRequest([image], Condition.CORRUPTED, question) for question in asked]
     requests += [AnswerRequest([image, image], Condition.BOTH, question) for question in asked]
     alone = [answerer.answer([request])[0] for request in requests]

@@ -46,7 +46,7 @@ def recover(model: EmbeddedRecoverer, image: Image8, **options: int) -> Recovere
     return done
 
 
-@pytest.mark.parametrize("shape", [(16, 16), (17, 31), (64, 200), (1, 1)])
+@pytest.mark.parametrize("shape", [(16, 16), (17, 31), (64, 200), (2, 3)])
 def test_any_size_comes_back_in_its_size(tiny: Path, shape: tuple[int, int]) -> None:
     image = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
     done = recover(load(tiny, show_uncertainty=True), image)

@@ -12,6 +12,7 @@ from ru1_app.errors import InvalidInput
 from ru1_app.images import from_png
 from ru1_app.ui import view
 from ru1_app.ui.box_annotator import BoxData, regions
+from ru1_app.ui.compare import compare
 from tests.factories import QUESTION, make_result
 from tests.fakes import fake_scorers
 
@@ -69,10 +70,10 @@ def test_images_on_the_page_are_the_exact_pixels() -> None:
 
 def test_the_comparison_has_a_labelled_slider_and_a_map_only_if_there_is_one() -> None:
     result = make_result()
-    html = view.compare(result)
+    html = compare(result)
     assert 'aria-label="Compare' in html
     assert "unsure" in html
-    hidden = view.compare(replace(result, uncertainty=None, uncertainty_note="It has not earned it."))
+    hidden = compare(replace(result, uncertainty=None, uncertainty_note="It has not earned it."))
     assert "ru1-heat" not in hidden
     assert "It has not earned it." in hidden
 

@@ -43,7 +43,7 @@ class EmbeddedRecoverer:
         with self._lock:
             try:
                 for step in self._pipeline.steps(pixels, seeds, request.steps):
-                    yield Progress(step.index, request.steps, _image8(step.images[0]))
+                    yield Progress(step.number, request.steps, _image8(step.images[0]))
             except torch.OutOfMemoryError:
                 raise ModelFailed("The recovery ran out of memory. Use fewer samples or a smaller image.") from None
         if step is None:
@@ -88,7 +88,7 @@ def load(path: Path | str, *, name: str = "embedded", show_uncertainty: bool = F
 
     diffusers.utils.logging.disable_progress_bar()
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    pipeline = SourceFlowPipeline.from_pretrained(folder, torch_dtype=torch.float32, local_files_only=True)
+    pipeline = SourceFlowPipeline.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
     pipeline.to(device)
     pipeline.net.to(memory_format=torch.channels_last).eval()
     engine = f"diffusers {diffusers.__version__} / torch {torch.__version__} / {device} float32"

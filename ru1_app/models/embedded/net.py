@@ -12,7 +12,7 @@ corrupted image plus noise (t = 1). Three things differ from NAFNet (arXiv 2204.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -130,8 +130,8 @@ class RecoveryNet(ModelMixin, ConfigMixin):
         self.change = nn.Conv2d(widths[0], 16, 3, padding=1)
         self.scale = nn.Conv2d(widths[1], 1, 3, padding=1)
         for head in (self.colour, self.change, self.scale):
-            nn.init.zeros_(head.weight)
-            nn.init.zeros_(head.bias)
+            for parameter in head.parameters():
+                nn.init.zeros_(parameter)
 
     def forward(self, x_t: Tensor, corrupted: Tensor, time: Tensor, thumbnail: Tensor) -> Prediction:
         context = self.context(thumbnail, time)
@@ -145,7 +145,7 @@ class RecoveryNet(ModelMixin, ConfigMixin):
     def _unet(self, h: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         skips = []
         for level, blocks in enumerate(self.encoder):
-            for block in blocks:
+            for block in cast(nn.ModuleList, blocks):
                 h = block(h, context)
             if level < len(self.down):
                 skips.append(h)
@@ -153,7 +153,7 @@ class RecoveryNet(ModelMixin, ConfigMixin):
         log_scale = h
         for level in reversed(range(len(self.up))):
             h = self.up[level](h) + skips[level]
-            for block in self.decoder[level]:
+            for block in cast(nn.ModuleList, self.decoder[level]):
                 h = block(h, context)
             if level == 1:
                 log_scale = self.scale(h) - 3.5

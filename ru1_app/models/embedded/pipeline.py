@@ -26,7 +26,7 @@ GRAIN = 4  # pixels: the smooth noise of a draw lives on the predicted scale's g
 class Step(NamedTuple):
     """The state after one step: `images` [K, 3, H, W] in [0, 1], `scale` [1, 1, H, W] expected |error|."""
 
-    index: int
+    number: int
     images: Tensor
     scale: Tensor
 
@@ -41,7 +41,7 @@ class SourceFlowPipeline(DiffusionPipeline):
 
     @torch.inference_mode()
     def steps(self, corrupted: Tensor, seeds: list[int], count: int) -> Iterator[Step]:
-        """Recover `corrupted` [1, 3, H, W] in [0, 1], of any size, once for each seed.
+        """Recover `corrupted` [1, 3, H, W] in [0, 1], sides of 2 pixels or more, once for each seed.
 
         The first draw is the flow's own result; the others add the predicted scale. Each seed has its
         own generator, so a draw does not depend on how many are made with it.

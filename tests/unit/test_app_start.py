@@ -1,0 +1,56 @@
+"""The page answers before any model library is loaded."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ru1_app.config import ROOT
+
+HEAVY = ("torch", "diffusers", "transformers", "open_clip", "datasets")
+SCRIPT = f"""
+import sys
+from ru1_app.config import Settings
+from ru1_app.ui.launch import prepare
+settings = Settings.from_env()
+prepare(settings)
+from ru1_app.ui.layout import create_ui
+from ru1_app.wiring import wire
+demo = create_ui(wire(settings))
+names = [fn.api_name for fn in demo.fns.values() if fn.api_visibility == "public"]
+print("heavy", *(name for name in {HEAVY!r} if name in sys.modules))
+print("public", *names)
+"""
+
+
+@pytest.mark.service
+def test_building_the_page_loads_no_model_library_and_opens_no_endpoint(tmp_path: Path) -> None:
+    environ = {**os.environ, "RU1_DATA_DIR": str(tmp_path / "data")}
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-2:] == ["heavy", "public"]
+    assert not (tmp_path / "data" / "ru1.sqlite3").exists()
+
+
+@pytest.mark.service
+def test_a_port_that_is_taken_is_said_in_one_sentence(tmp_path: Path) -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        environ = {**os.environ, "RU1_DATA_DIR": str(tmp_path / "data"), "RU1_PORT": port}
+        done = subprocess.run(
+            [sys.executable, "-m", "ru1_app", "serve"], cwd=ROOT, env=environ, capture_output=True, text=True,
+            timeout=300, check=False,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert f"Port {port} is taken" in done.stderr
+    assert "Traceback" not in done.stderr
