@@ -15,6 +15,8 @@ from ru1_app.store.sql import Store
 
 MAX_COMMENT = 500
 MAX_REGIONS = 20
+MAX_SESSION = 64
+TWICE = "You have flagged this recovery already. Recover once more to flag another one."
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,27 +43,41 @@ def flag(store: Store, case: Case, images: Mapping[str, bytes], form: FlagForm, 
         Conflict: this person flagged this recovery already.
     """
     rating = make_rating(load_protocol(), case.id, form, now or datetime.now(UTC))
+    if not _known(store, case.id):
+        try:
+            store.add_case(replace(case, ratings=(rating,)), images)
+            return store.case(case.id)
+        except Conflict:
+            if not _known(store, case.id):
+                raise
+            # else someone flagged the same recovery in between: this judgement joins theirs
+    if any(old.rater_id == rating.rater_id and old.stage is rating.stage for old in store.case(case.id).ratings):
+        raise Conflict(TWICE)
     try:
-        known = store.case(case.id)
-    except NotFound:
-        store.add_case(replace(case, ratings=(rating,)), images)
-    else:
-        if any(old.rater_id == rating.rater_id and old.stage is rating.stage for old in known.ratings):
-            raise Conflict("You have flagged this recovery already. Recover once more to flag another one.")
         store.add_rating(rating)
+    except Conflict as error:
+        raise Conflict(TWICE) from error
     return store.case(case.id)
+
+
+def _known(store: Store, case_id: str) -> bool:
+    try:
+        store.case(case_id)
+    except NotFound:
+        return False
+    return True
 
 
 def make_rating(protocol: Protocol, recovery_id: str, form: FlagForm, now: datetime) -> Rating:
     """The form as a rating, or `InvalidInput` with what is wrong."""
     if not form.consent:
         raise InvalidInput("Tick the consent box: a flag stores the images and what you say, and exports them.")
+    if not 0 < len(form.session_id) <= MAX_SESSION:
+        raise InvalidInput("The session is unknown. Reload the page, then flag again.")
     if not form.verdict:
         raise InvalidInput("Choose a verdict first.")
     check_judgement(protocol, form.verdict, form.categories, form.severity, form.answer_impact)
-    comment = form.comment.strip()
-    if len(comment) > MAX_COMMENT:
-        raise InvalidInput(f"The comment has {len(comment)} characters; up to {MAX_COMMENT} are allowed.")
+    comment = _check_comment(form.comment.strip())
     if len(form.regions) > MAX_REGIONS:
         raise InvalidInput(f"There are {len(form.regions)} boxes; up to {MAX_REGIONS} are allowed.")
     for region in form.regions:
@@ -83,6 +99,14 @@ def make_rating(protocol: Protocol, recovery_id: str, form: FlagForm, now: datet
         created_at=now,
         consent=True,
     )
+
+
+def _check_comment(comment: str) -> str:
+    if len(comment) > MAX_COMMENT:
+        raise InvalidInput(f"The comment has {len(comment)} characters; up to {MAX_COMMENT} are allowed.")
+    if any(char == "\0" or "\ud800" <= char <= "\udfff" for char in comment):
+        raise InvalidInput("The comment holds a character that cannot be stored. Type it again.")
+    return comment
 
 
 def _check_region(protocol: Protocol, region: Region) -> None:

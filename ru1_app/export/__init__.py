@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import zipfile
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ru1_app.domain import RatingSource, Verdict
+from ru1_app.domain import Rating, RatingSource, Verdict
 from ru1_app.errors import ExportFailed, InvalidInput
+from ru1_app.export.card import write_card
 from ru1_app.export.flow_grpo import write_flow_grpo
 from ru1_app.export.manifest import Manifest, write_manifest
 from ru1_app.export.parquet import write_records
-from ru1_app.export.records import shown_rating, to_record
+from ru1_app.export.records import check_record, shown_rating, to_record
 from ru1_app.store.sql import Store
 
 __all__ = ["FORMATS", "Filters", "Manifest", "export", "export_zip"]
@@ -39,6 +39,10 @@ class Filters:
     source: RatingSource | None = None
     corruption: str | None = None
 
+    def fits(self, rating: Rating) -> bool:
+        """Whether the judgement that is shown is one of these: a case may hold others beside it."""
+        return self.verdict in (None, rating.verdict) and self.source in (None, rating.source)
+
     def as_dict(self) -> dict[str, str]:
         """Those that are set."""
         pairs = {"verdict": self.verdict, "source": self.source, "corruption": self.corruption}
@@ -47,10 +51,14 @@ class Filters:
 
 @dataclass
 class _Tally:
-    """What was left out, counted while a writer draws records."""
+    """Cases by id, noted while a writer draws records: with two writers each is still counted once."""
 
-    skipped: Counter[str] = field(default_factory=Counter)
+    skipped: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     unconfirmed: set[str] = field(default_factory=set)
+
+    def counts(self) -> dict[str, int]:
+        """How many were left out, by reason."""
+        return {reason: len(cases) for reason, cases in self.skipped.items()}
 
 
 def export(store: Store, out: Path, format: str = "records", filters: Filters | None = None) -> Manifest:
@@ -78,14 +86,18 @@ def export(store: Store, out: Path, format: str = "records", filters: Filters | 
 
 def export_zip(store: Store, path: Path, format: str = "records", filters: Filters | None = None) -> Path:
     """The same as one .zip file at `path`, replaced if it exists. Images are stored, not compressed again."""
-    with tempfile.TemporaryDirectory(dir=path.parent) as part:
-        folder = Path(part) / path.stem
-        export(store, folder, format, filters)
-        whole = Path(part) / path.name
-        with zipfile.ZipFile(whole, "w") as archive:
-            for file in sorted(file for file in folder.rglob("*") if file.is_file()):
-                archive.write(file, Path(path.stem) / file.relative_to(folder))
-        whole.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent) as part:
+            folder = Path(part) / path.stem
+            export(store, folder, format, filters)
+            whole = Path(part) / path.name
+            with zipfile.ZipFile(whole, "w") as archive:
+                for file in sorted(file for file in folder.rglob("*") if file.is_file()):
+                    archive.write(file, Path(path.stem) / file.relative_to(folder))
+            whole.replace(path)
+    except OSError as error:
+        raise ExportFailed(f"The export could not be written: {error.strerror}.") from error
     return path
 
 
@@ -97,25 +109,27 @@ def _write(store: Store, folder: Path, format_: str, filters: Filters) -> Manife
         counts[name] = WRITERS[name](store, records, folder)
     if not any(counts.values()):
         raise InvalidInput(_why_empty(tally))
-    shutil.copyfile(Path(__file__).with_name("card.md"), folder / "README.md")
-    return write_manifest(folder, format_, filters.as_dict(), counts, len(tally.unconfirmed), tally.skipped)
+    write_card(folder, counts)
+    return write_manifest(folder, format_, filters.as_dict(), counts, len(tally.unconfirmed), tally.counts())
 
 
 def _records(store: Store, filters: Filters, tally: _Tally, *, reference: bool) -> Iterator[Record]:
     for case in store.iter_cases(verdict=filters.verdict, source=filters.source, corruption=filters.corruption):
         rating = shown_rating(case)
         if rating is None:
-            tally.skipped["without consent"] += 1
+            tally.skipped["without consent"].add(case.id)
+        elif not filters.fits(rating):
+            tally.skipped["another judgement is the one shown"].add(case.id)
         elif reference and case.sample.reference_sha is None:
-            tally.skipped["flow_grpo: without a reference"] += 1
+            tally.skipped["flow_grpo: without a reference"].add(case.id)
         else:
             if rating.source is RatingSource.VISITOR:
                 tally.unconfirmed.add(case.id)
-            yield to_record(case, rating)
+            yield check_record(to_record(case, rating))
 
 
 def _why_empty(tally: _Tally) -> str:
     if tally.skipped:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in tally.skipped.items())
+        reasons = ", ".join(f"{count} {reason}" for reason, count in tally.counts().items())
         return f"No case fits this export ({reasons}). Choose another format or other filters."
     return "No flagged cases yet. Recover an image, flag the recovery, then export."

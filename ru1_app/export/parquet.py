@@ -15,7 +15,7 @@ IMAGES = {
     "reference": "reference_sha256",
     "uncertainty": "uncertainty_sha256",
 }
-ROWS = 50  # in one row group: images are read into memory by these
+ROWS, BYTES = 50, 64 * 2**20  # most of one row group: what a reader holds in memory at once
 
 
 def write_records(store: Store, records: Iterable[Mapping[str, Any]], folder: Path) -> int:
@@ -31,13 +31,16 @@ def write_records(store: Store, records: Iterable[Mapping[str, Any]], folder: Pa
         (folder / "records.jsonl").open("w", encoding="utf-8") as lines,
     ):
         rows: list[dict[str, Any]] = []
+        size = 0
         for record in records:
             lines.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
-            rows.append({**record, **_embedded(store, record)})
+            images = _embedded(store, record)
+            rows.append({**record, **images})
+            size += sum(len(image["bytes"]) for image in images.values() if image)
             count += 1
-            if len(rows) == ROWS:
+            if len(rows) == ROWS or size >= BYTES:
                 table.write_table(pa.Table.from_pylist(rows, schema=schema))
-                rows = []
+                rows, size = [], 0
         if rows:
             table.write_table(pa.Table.from_pylist(rows, schema=schema))
     return count

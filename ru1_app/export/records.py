@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
+from functools import cache
 from typing import Any
 
 from ru1_app.corruptions import CorruptionSpec
 from ru1_app.domain import AnswerRecord, Case, Rating, RatingSource
-from ru1_app.errors import InvalidInput
+from ru1_app.errors import ExportFailed, InvalidInput
+from ru1_app.protocol import record_schema
 
 SCHEMA_VERSION = "1"
 TEST_SHARE = 0.1
@@ -49,6 +52,20 @@ def to_record(case: Case, rating: Rating) -> dict[str, Any]:
         "app_version": case.recovery.app_version,
         "created_at": case.recovery.created_at.isoformat(),
     }
+
+
+def check_record(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The record, if it fits the published schema; else `ExportFailed` with its id and the field."""
+    for error in _validator().iter_errors(dict(record)):
+        raise ExportFailed(f"Case {record['id']} does not fit the record schema: {error.json_path}: {error.message}.")
+    return record
+
+
+@cache
+def _validator() -> Any:
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(record_schema())
 
 
 def _sample(case: Case) -> dict[str, Any]:

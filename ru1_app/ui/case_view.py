@@ -88,7 +88,7 @@ def _rating(rating: Rating) -> str:
 
 def _scores(case: Case) -> str:
     rows = "".join(
-        f"<tr><th>{escape(record.score.scorer)}</th><td>{PAIRS[record.pair]}</td><td>"
+        f"<tr><th>{escape(record.score.scorer.upper())}</th><td>{PAIRS[record.pair]}</td><td>"
         f"{escape(record.score.reason or '–') if record.score.value is None else f'{record.score.value:.4f}'}</td>"
         f"<td>{escape(record.model or '')}</td></tr>"
         for record in case.scores

@@ -20,17 +20,17 @@ SHOWN = 50
 
 def build(app: App, demo: gr.Blocks) -> None:
     """Components, handlers, events."""
-    gr.HTML(
-        view.header("Flagged cases", "What people said of recoveries, with everything needed to check it."),
-        padding=False,
-    )
+    gr.Navbar(main_page_name="Recover")
+    title = view.header("Flagged cases", "What people said of recoveries, with everything needed to check it.")
+    gr.HTML(title, elem_id="head")
     body = gr.HTML(view.notice("Loading…", "busy"), elem_id="cases", padding=False)
     gr.Markdown("### Export\nAll flagged cases as training data, with a manifest.")
     with gr.Row():
-        format_radio = gr.Radio([(label, name) for name, label in FORMATS.items()], value="all", label="Format",
-                                elem_id="export-format")  # fmt: skip
-        make_button = gr.Button("Prepare the export", elem_id="export")
-        download = gr.DownloadButton("Download", visible=False, variant="primary", elem_id="download")
+        names = [(label, name) for name, label in FORMATS.items()]
+        format_radio = gr.Radio(names, value="all", label="Format", elem_id="export-format", scale=3)
+        with gr.Column(scale=1, min_width=220):
+            make_button = gr.Button("Prepare the export", elem_id="export")
+            download = gr.DownloadButton("Download", visible=False, variant="primary", elem_id="download")
 
     def show(request: gr.Request) -> str:
         case_id = request.query_params.get("case") if request else None
@@ -45,7 +45,7 @@ def build(app: App, demo: gr.Blocks) -> None:
         folder = Path(tempfile.mkdtemp(prefix="export-", dir=_temporary()))
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         path = export_zip(app.store, folder / f"ru1-{format_}-{stamp}.zip", format_)
-        return gr.DownloadButton(f"Download {path.name}", value=str(path), visible=True)
+        return gr.DownloadButton("Download the .zip", value=str(path), visible=True)
 
     make_button.click(shown(prepare), format_radio, download, api_visibility="private")
     demo.load(shown(show), None, body, api_visibility="private")

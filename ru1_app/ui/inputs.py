@@ -100,7 +100,7 @@ def _question() -> dict[str, Any]:
 
 def _model(settings: Settings) -> dict[str, Any]:
     parts: dict[str, Any] = {}
-    names = [(f"{entry.label}: {entry.summary}", name) for name, entry in RECOVERERS.items()]
+    names = [(entry.label, name) for name, entry in RECOVERERS.items()]
     with gr.Accordion("Model and sampling", open=False, elem_id="sampling"):
         parts["model"] = gr.Dropdown(names, value=settings.recoverer, label="Model", elem_id="model")
         parts["steps"] = gr.Slider(1, 20, value=settings.steps, step=1, label="Steps", elem_id="steps", buttons=[])

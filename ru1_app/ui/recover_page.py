@@ -26,7 +26,11 @@ EXAMPLES = ROOT / "assets" / "examples"
 NO_PICTURE = "Give an image first: drop a file, or pick an example."
 NOTICE = {Loading.READY: "good", Loading.FAILED: "bad", Loading.LOADING: "busy", Loading.IDLE: "info"}
 KEPT = 3600  # seconds for which an image and its result are held in memory for the person who made it
-TO_RESULT = "() => { if (innerWidth < 900) document.querySelector('#result').scrollIntoView({behavior: 'smooth'}) }"
+TO_RESULT = """() => {
+  const place = document.querySelector('#result');
+  const top = place.getBoundingClientRect().top;
+  if (top < 0 || top > innerHeight / 2) place.scrollIntoView({behavior: 'smooth'});
+}"""
 
 
 def build_results() -> dict[str, Any]:
@@ -48,7 +52,9 @@ def build(app: App) -> None:
     examples = load_examples(EXAMPLES)
     gr.set_static_paths([EXAMPLES])
     source_state, result_state = gr.State(None, time_to_live=KEPT), gr.State(None, time_to_live=KEPT)
-    gr.HTML(view.header("RU1", "Damage a picture, watch a model recover it, see whether to believe it."), padding=False)
+    gr.HTML(
+        view.header("RU1", "Damage a picture, watch a model recover it, see whether to believe it."), elem_id="head"
+    )
     with gr.Row(elem_classes="ru1-columns"):
         with gr.Column(scale=2, min_width=320):
             left = inputs.build(settings, examples)
@@ -56,6 +62,7 @@ def build(app: App) -> None:
             right = build_results()
             panel = flag_panel.build()
     timer = gr.Timer(1.0)
+    stopping: set[str | None] = set()  # sessions whose run is to end at its next step
 
     def show_loading() -> tuple[str, gr.Timer]:
         done = app.loading in (Loading.READY, Loading.FAILED)
@@ -150,8 +157,9 @@ def build(app: App) -> None:
             left["stop"]: gr.Button(visible=False),
         }
 
-    def on_run(values: dict[Any, Any]) -> Iterator[dict[Any, Any]]:
+    def on_run(values: dict[Any, Any], person: gr.Request) -> Iterator[dict[Any, Any]]:
         request = request_of(values)
+        stopping.discard(person.session_hash)
         yield {
             right["progress"]: view.progress("Waiting for the model", 0.0),
             left["run"]: gr.Button(interactive=False),
@@ -159,6 +167,9 @@ def build(app: App) -> None:
         }
         try:
             for event in app.pipeline.run(request):
+                if person.session_hash in stopping:
+                    yield ready(view.notice("Stopped. Your entries are as they were."))
+                    return
                 if isinstance(event, RunProgress):
                     yield {right["progress"]: view.progress(event.text, event.fraction, event.preview)}
                 else:
@@ -179,8 +190,10 @@ def build(app: App) -> None:
             **flag_panel.fresh(panel, result),
         }
 
-    def on_stop() -> dict[Any, Any]:
-        return ready(view.notice("Stopped. Your entries are as they were."))
+    def on_stop(person: gr.Request) -> gr.Button:
+        # Gradio's own `cancels` leaves the queue's slot taken when the generator is inside a step.
+        stopping.add(person.session_hash)
+        return gr.Button(visible=False)
 
     preview_inputs = [source_state, *(left[k] for k in ("corruption", "level", "severity", "noise_seed"))]
     preview_outputs = [left["spec"], left["preview"]]
@@ -202,10 +215,10 @@ def build(app: App) -> None:
     asked = {left[k] for k in ("question", "A", "B", "C", "D", "model", "steps", "samples", "seed")}
     acting = [right["progress"], left["run"], left["stop"]]
     results = [right[k] for k in ("compare", "scores", "answers", "provenance")]
-    run = left["run"].click(
+    left["run"].click(
         shown(on_run), {*given, *asked}, [result_state, *acting, *results, *panel.values()],
         concurrency_id="model", concurrency_limit=1, **private,
     )  # fmt: skip
     left["run"].click(None, js=TO_RESULT, **private)
-    left["stop"].click(on_stop, None, acting, cancels=[run], **private)
+    left["stop"].click(on_stop, None, left["stop"], **private)
     flag_panel.connect(app, panel, result_state)

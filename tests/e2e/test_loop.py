@@ -21,7 +21,7 @@ from ru1_app.images import digest, from_png
 from ru1_app.store.sql import Store
 from tests.e2e.conftest import PATIENCE, Served
 
-pytestmark = [pytest.mark.browser, pytest.mark.weights]
+pytestmark = [pytest.mark.browser, pytest.mark.service, pytest.mark.weights]
 expect.set_options(timeout=PATIENCE)
 Open = Callable[..., Page]
 COMMENT = "The <b>flag</b> is gone ${document.title} `{{x}}`"
@@ -78,14 +78,15 @@ def test_a_visitor_can_go_from_upload_to_export(open_page: Open, served: Served,
     assert preview(page) != before
     choose(page, "#level", "mid")
     expect(page.locator("#spec input, #spec textarea")).to_have_value("gaussian_noise@mid#0")
-    page.get_by_label("Question", exact=True).fill("What does the astronaut hold?")
-    page.get_by_label("Option A").fill("a helmet")
+    page.get_by_label("Question", exact=True).fill("What does the <b>astronaut</b> hold? ${1+1} `x` {{y}}")
+    page.get_by_label("Option A").fill("a helmet <img src=x onerror=alert(1)>")
     page.get_by_label("Option B").fill("a cat")
     recover(page)
     expect(page.locator("#scores")).to_contain_text("→")
     expect(page.locator("#scores")).to_contain_text(re.compile("better|worse|about the same"))
     expect(page.locator("#scores")).to_contain_text("CLIP")
     expect(page.locator("#answers .ru1-card")).to_have_count(3)
+    expect(page.locator("#answers .ru1-question")).to_contain_text("<b>astronaut</b> hold? ${1+1} `x` {{y}}")
     expect(page.locator("#answers")).to_contain_text("Outside what this model was trained for")
 
     draw_box(page)
@@ -219,6 +220,40 @@ def test_a_flag_without_consent_stores_nothing(open_page: Open, served: Served) 
     expect(page.get_by_text("Tick the consent box")).to_be_visible()
     expect(page.get_by_label("Comment")).to_have_value("kept")
     assert (served.stored(), served.cases()) == (blobs, cases)
+
+
+def test_a_run_can_be_stopped_and_started_again(open_page: Open) -> None:
+    page = open_page()
+    page.get_by_role("button", name="Astronaut").click()
+    expect(page.locator("#preview")).to_contain_text("Astronaut")
+    page.get_by_role("button", name="Model and sampling").click()
+    for name, value in (("Steps", "20"), ("Samples", "8")):
+        field = page.get_by_label(f"number input for {name}")
+        field.fill(value)
+        field.press("Tab")
+    page.locator("#run").click()
+    page.locator("#stop").click()
+    expect(page.locator("#progress")).to_contain_text("Stopped")
+    expect(page.locator("#run")).to_be_enabled()
+    for name in ("Steps", "Samples"):
+        field = page.get_by_label(f"number input for {name}")
+        field.fill("1")
+        field.press("Tab")
+    recover(page)
+    expect(page.locator("#scores .ru1-card")).to_have_count(3)
+
+
+def test_a_corruption_can_be_pasted_as_text(open_page: Open) -> None:
+    page = open_page()
+    page.get_by_role("button", name="Rocket").click()
+    expect(page.locator("#preview")).to_contain_text("Rocket")
+    page.get_by_label(re.compile("^As text")).fill("fog@0.5#42")
+    page.keyboard.press("Enter")
+    expect(page.locator("#preview")).to_contain_text("fog@0.5#42")
+    expect(page.get_by_label("Corruption seed")).to_have_value("42")
+    page.get_by_label(re.compile("^As text")).fill("rain@mid")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("There is no corruption 'rain'")).to_be_visible()
 
 
 def test_nothing_of_an_upload_stays_in_the_cache(open_page: Open, served: Served, jpeg: Path) -> None:

@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 
 from ru1_app.config import Settings
-from ru1_app.domain import Verdict
-from ru1_app.errors import InvalidInput
-from ru1_app.export import FORMATS, Filters, export, export_zip
+from ru1_app.domain import RatingSource, Verdict
+from ru1_app.errors import ExportFailed, InvalidInput
+from ru1_app.export import FORMATS, Filters, export, export_zip, parquet
 from ru1_app.export.flow_grpo import hard_weight, human_reward
 from ru1_app.flagging import flag
 from ru1_app.images import from_png
@@ -106,6 +106,59 @@ def test_filters_are_applied_and_named(store: Store, tmp_path: Path) -> None:
     manifest = export(store, tmp_path / "out", "records", Filters(verdict=Verdict.FAITHFUL))
     assert manifest.counts == {"records": 1}
     assert manifest.filters == {"verdict": "faithful"}
+
+
+def test_a_filter_takes_the_judgement_that_is_shown(store: Store, tmp_path: Path) -> None:
+    case = next(case for case in store.iter_cases() if case.ratings[0].verdict is Verdict.MISLEADING)
+    calm = replace(GOOD, verdict="faithful", severity=0, categories={}, regions=())
+    flag(store, case, {}, replace(calm, session_id="rater-1", source=RatingSource.RATER))
+    manifest = export(store, tmp_path / "out", "all", Filters(verdict=Verdict.MISLEADING))
+    rows = [json.loads(line) for line in (tmp_path / "out/records.jsonl").read_text("utf-8").splitlines()]
+    assert {row["verdict"] for row in rows} == {"misleading"}
+    assert case.id not in {row["id"] for row in rows}
+    assert manifest.skipped["another judgement is the one shown"] == 1
+
+
+def test_what_nobody_agreed_to_is_left_out_and_counted_once(store: Store, tmp_path: Path) -> None:
+    case, images = make_case(9)
+    rating = next(store.iter_cases()).ratings[0]
+    store.add_case(replace(case, ratings=(replace(rating, id="r9", recovery_id=case.id, consent=False),)), images)
+    manifest = export(store, tmp_path / "out", "all")
+    assert manifest.skipped["without consent"] == 1
+    assert case.id not in (tmp_path / "out/records.jsonl").read_text("utf-8")
+
+
+def test_a_record_that_does_not_fit_the_schema_stops_the_export(store: Store, tmp_path: Path) -> None:
+    case, images = make_case(9)
+    rating = replace(next(store.iter_cases()).ratings[0], id="r9", recovery_id=case.id, comment="x" * 501)
+    store.add_case(replace(case, ratings=(rating,)), images)
+    with pytest.raises(ExportFailed, match=case.id):
+        export(store, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_folder_loads_by_its_card(store: Store, tmp_path: Path) -> None:
+    from datasets import load_dataset
+
+    export(store, tmp_path / "out", "all")
+    card = (tmp_path / "out/README.md").read_text("utf-8")
+    assert "unconfirmed" in card
+    assert "not an on-policy reward" in card
+    rows = load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"), split="train")
+    assert all(f"| `{name}` |" in card for name in rows.column_names)
+    export(store, tmp_path / "folder", "flow_grpo")
+    parts = load_dataset(str(tmp_path / "folder"), cache_dir=str(tmp_path / "cache2"))
+    assert sum(map(len, parts.values())) == 3
+
+
+def test_a_row_group_ends_when_its_images_are_many_bytes(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pyarrow.parquet as pq
+
+    monkeypatch.setattr(parquet, "BYTES", 1)
+    export(store, tmp_path / "out", "records")
+    assert pq.ParquetFile(tmp_path / "out/data.parquet").num_row_groups == 4
 
 
 def test_an_export_never_overwrites_and_never_comes_half(store: Store, tmp_path: Path) -> None:

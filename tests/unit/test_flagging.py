@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from ru1_app.config import Settings
-from ru1_app.domain import AnswerImpact, RatingSource, Region
+from ru1_app.domain import AnswerImpact, Case, RatingSource, Region
 from ru1_app.errors import Conflict, InvalidInput
 from ru1_app.flagging import FlagForm, derive_impact, flag
 from ru1_app.protocol import load_protocol, record_schema
@@ -47,6 +49,7 @@ def test_a_flag_is_stored_with_its_case(store: Store) -> None:
 BAD: dict[str, dict[str, Any]] = {
     "no consent": {"consent": False},
     "no verdict": {"verdict": ""},
+    "no session": {"session_id": ""},
     "unknown verdict": {"verdict": "great"},
     "misleading but harmless": {"severity": 1, "categories": {}},
     "harmless but severe": {"verdict": "benign_detail", "severity": 2, "categories": {}},
@@ -54,6 +57,7 @@ BAD: dict[str, dict[str, Any]] = {
     "unknown category": {"categories": {"ugly": 2}},
     "unknown impact": {"answer_impact": "maybe"},
     "long comment": {"comment": "x" * 501},
+    "half a character": {"comment": "\ud800"},
     "outside": {"regions": (Region(0.5, 0.5, 1.2, 0.9),)},
     "turned over": {"regions": (Region(0.5, 0.5, 0.4, 0.9),)},
     "not a number": {"regions": (Region(float("nan"), 0.1, 0.4, 0.9),)},
@@ -78,6 +82,21 @@ def test_flagging_twice_is_a_conflict_but_another_person_may(store: Store) -> No
     with pytest.raises(Conflict, match="already"):
         flag(store, case, images, GOOD)
     assert len(flag(store, case, images, replace(GOOD, session_id="visitor-2")).ratings) == 2
+
+
+def test_two_people_may_flag_one_recovery_at_the_same_moment(store: Store) -> None:
+    people = [f"visitor-{number}" for number in range(4)]
+    for seed in range(4):
+        case, images = make_case(seed)
+        start = threading.Barrier(len(people))
+
+        def one(person: str, case: Case = case, images: dict[str, bytes] = images, start: Any = start) -> None:
+            start.wait()
+            flag(store, case, images, replace(GOOD, session_id=person))
+
+        with ThreadPoolExecutor(len(people)) as pool:
+            list(pool.map(one, people))
+        assert sorted(rating.rater_id for rating in store.case(case.id).ratings) == people
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.runtime.migration import MigrationContext
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from sqlalchemy import Engine, event
 
 from ru1_app.config import Settings
 from ru1_app.domain import Case, Question, RatingSource, Verdict
@@ -21,9 +20,7 @@ from ru1_app.errors import Conflict, InvalidInput, NotFound, Unavailable
 from ru1_app.flagging import FlagForm, make_rating
 from ru1_app.protocol import load_protocol
 from ru1_app.store.engine import make_engine
-from ru1_app.store.migrate import current_revision, upgrade
 from ru1_app.store.sql import Store
-from ru1_app.store.tables import Base
 from tests.factories import make_case
 
 
@@ -129,38 +126,59 @@ def test_unknown_names_are_not_found(store: Store, name: str) -> None:
         store.case(name)
 
 
-def test_sqlite_runs_in_wal_mode_with_foreign_keys(settings: Settings) -> None:
-    with make_engine(settings.url).connect() as connection:
-        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
-        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+def test_many_may_open_a_new_store_at_once(settings: Settings) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        opened = list(pool.map(lambda _: Store(settings.url, settings.blob_dir), range(8)))
+    assert [each.count_cases() for each in opened] == [0] * 8
 
 
-def test_the_migrations_make_exactly_the_tables(settings: Settings) -> None:
-    upgrade(settings.url)
-    with make_engine(settings.url).connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+def test_readers_do_not_wait_for_a_writer(store: Store, settings: Settings) -> None:
+    case, images = make_case()
+    store.add_case(rated(case), images)
+    with make_engine(settings.url).begin() as connection, ThreadPoolExecutor(1) as pool:
+        connection.exec_driver_sql("UPDATE samples SET source = 'elsewhere'")
+        assert pool.submit(store.case, case.id).result(timeout=10).sample == case.sample
 
 
-def test_an_old_database_is_refused_then_upgraded(settings: Settings) -> None:
-    upgrade(settings.url, "0001")
-    engine = make_engine(settings.url)
-    with engine.begin() as connection:  # as a database from before the first revision's stamp
-        connection.exec_driver_sql("DELETE FROM alembic_version")
-    with pytest.raises(Unavailable):
-        Store(settings.url, settings.blob_dir)
-    with engine.begin() as connection:
-        connection.exec_driver_sql("INSERT INTO alembic_version VALUES ('0001')")
-    upgrade(settings.url)
-    assert Store(settings.url, settings.blob_dir).count_cases() == 0
-    assert current_revision(settings.url) == "0001"
+def test_images_are_stored_before_rows(settings: Settings) -> None:
+    settings.data_dir.mkdir()
+    settings.blob_dir.write_text("a file where the folder of images should be")
+    store = Store(settings.url, settings.blob_dir)
+    case, images = make_case()
+    with pytest.raises(Unavailable, match="could not be stored"):
+        store.add_case(rated(case), images)
+    assert store.count_cases() == 0
 
 
-def test_a_newer_database_is_refused(settings: Settings) -> None:
-    upgrade(settings.url)
-    with make_engine(settings.url).begin() as connection:
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(Unavailable, match="9999"):
-        Store(settings.url, settings.blob_dir)
+def test_bytes_of_another_name_store_nothing(store: Store, settings: Settings) -> None:
+    case, images = make_case()
+    images[case.recovery.image_sha] = images[case.sample.corrupted_sha]
+    with pytest.raises(InvalidInput, match="not of that name"):
+        store.add_case(rated(case), images)
+    assert not list(settings.blob_dir.rglob("*.png"))
+
+
+def test_a_text_no_database_can_keep_is_refused(store: Store) -> None:
+    case, images = make_case()
+    with pytest.raises(InvalidInput, match="cannot be stored"):
+        store.add_case(rated(replace(case, sample=replace(case.sample, source="\ud800"))), images)
+    assert store.count_cases() == 0
+
+
+def test_a_list_takes_as_many_queries_for_many_cases_as_for_one(store: Store) -> None:
+    seen: list[str] = []
+    event.listen(Engine, "before_cursor_execute", listener := lambda *args: seen.append(args[2]))
+    try:
+        counts = []
+        for seed in range(4):
+            case, images = make_case(seed)
+            store.add_case(rated(case), images)
+            seen.clear()
+            store.cases()
+            counts.append(len(seen))
+    finally:
+        event.remove(Engine, "before_cursor_execute", listener)
+    assert len(set(counts)) == 1
 
 
 def test_a_damaged_blob_is_noticed(store: Store) -> None:

@@ -1,0 +1,47 @@
+"""The README.md of an export: front matter that `datasets` and the hub read, the text, and the columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ru1_app.protocol import record_schema
+
+SIZES = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K"}
+IMAGE_COLUMNS = {
+    "corrupted": "Image: what the model was given.",
+    "recovered": "Image: what the model made.",
+    "reference": "Image: the clean image, null where there is none.",
+    "uncertainty": "Image: the model's uncertainty map, null where it gave none.",
+}
+
+
+def write_card(folder: Path, counts: Mapping[str, int]) -> None:
+    """Write `README.md` for the parts that `counts` names."""
+    text = Path(__file__).with_name("card.md").read_text(encoding="utf-8")
+    parts = [_front_matter(folder, counts), text.rstrip()]
+    if counts.get("records"):
+        parts.append(_columns())
+    (folder / "README.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def _front_matter(folder: Path, counts: Mapping[str, int]) -> str:
+    most = max(counts.values())
+    lines = ["---", "pretty_name: Flagged recoveries", "task_categories:", "- image-to-image"]
+    lines += ["- visual-question-answering", "size_categories:"]
+    lines += ["- " + next((name for limit, name in SIZES.items() if most < limit), "n>100K"), "configs:"]
+    if counts.get("records"):
+        lines += ["- config_name: default", "  data_files: data.parquet"]
+    else:  # `datasets` reads one kind of file per folder, so the restoration rows only where they are alone
+        lines += ["- config_name: flow_grpo", "  data_files:"]
+        for split in ("train", "test"):
+            name = f"restoration/{split}_metadata.jsonl"
+            if (folder / name).stat().st_size:  # loaders fail on a split without rows
+                lines += [f"  - split: {split}", f"    path: {name}"]
+    return "\n".join([*lines, "---"])
+
+
+def _columns() -> str:
+    fields = {name: field.get("description", "") for name, field in record_schema()["properties"].items()}
+    rows = [f"| `{name}` | {text} |" for name, text in {**IMAGE_COLUMNS, **fields}.items()]
+    return "\n".join(["## Columns", "", "| column | what |", "|---|---|", *rows])
