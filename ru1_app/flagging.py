@@ -119,14 +119,14 @@ def _check_region(protocol: Protocol, region: Region) -> None:
 
 
 def derive_impact(expected: str | None, before: str | None, after: str | None) -> AnswerImpact:
-    """What the recovery did to the answer, where the right answer is known.
+    """What the recovery did to the answer; unknown unless the right answer and both choices are known.
 
     Args:
         expected: the right choice, or None where it is not known.
         before: the choice from the corrupted image.
         after: the choice from both images.
     """
-    if expected is None:
+    if expected is None or before is None or after is None:
         return AnswerImpact.UNKNOWN
     right = (before == expected, after == expected)
     return {

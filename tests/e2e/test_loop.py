@@ -222,6 +222,14 @@ def test_a_flag_without_consent_stores_nothing(open_page: Open, served: Served) 
     assert (served.stored(), served.cases()) == (blobs, cases)
 
 
+def test_without_an_image_the_page_says_what_to_do(open_page: Open) -> None:
+    page = open_page()
+    page.locator("#run").click()
+    expect(page.get_by_text("Give an image first")).to_be_visible()
+    expect(page.locator("#progress")).to_be_hidden()
+    expect(page.locator("#run")).to_be_enabled()
+
+
 def test_a_run_can_be_stopped_and_started_again(open_page: Open) -> None:
     page = open_page()
     page.get_by_role("button", name="Astronaut").click()
@@ -247,11 +255,11 @@ def test_a_corruption_can_be_pasted_as_text(open_page: Open) -> None:
     page = open_page()
     page.get_by_role("button", name="Rocket").click()
     expect(page.locator("#preview")).to_contain_text("Rocket")
-    page.get_by_label(re.compile("^As text")).fill("fog@0.5#42")
+    page.get_by_label("As text").fill("fog@0.5#42")
     page.keyboard.press("Enter")
     expect(page.locator("#preview")).to_contain_text("fog@0.5#42")
     expect(page.get_by_label("Corruption seed")).to_have_value("42")
-    page.get_by_label(re.compile("^As text")).fill("rain@mid")
+    page.get_by_label("As text").fill("rain@mid")
     page.keyboard.press("Enter")
     expect(page.get_by_text("There is no corruption 'rain'")).to_be_visible()
 

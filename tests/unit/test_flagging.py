@@ -101,7 +101,7 @@ def test_two_people_may_flag_one_recovery_at_the_same_moment(store: Store) -> No
 
 @pytest.mark.parametrize(
     ("before", "after", "impact"),
-    [("A", "A", "none"), ("B", "A", "helped"), ("A", "B", "harmed"), ("B", None, "wrong_both")],
+    [("A", "A", "none"), ("B", "A", "helped"), ("A", "B", "harmed"), ("B", "C", "wrong_both"), ("B", None, "unknown")],
 )
 def test_the_impact_follows_from_the_answers(before: str, after: str | None, impact: str) -> None:
     assert derive_impact("A", before, after) is AnswerImpact(impact)
