@@ -26,12 +26,11 @@ EXAMPLES = ROOT / "assets" / "examples"
 NO_PICTURE = "Give an image first: drop a file, or pick an example."
 NOTICE = {Loading.READY: "good", Loading.FAILED: "bad", Loading.LOADING: "busy", Loading.IDLE: "info"}
 KEPT = 3600  # seconds for which an image and its result are held in memory for the person who made it
-ON_CLICK = """() => {
+TO_RESULT = """() => {
   const place = document.querySelector('#result');
   const top = place.getBoundingClientRect().top;
   if (top < 0 || top > innerHeight / 2) place.scrollIntoView({behavior: 'smooth'});
-  return `%s`;
-}""" % view.progress("Waiting for a free place", 0.0)  # at once, in the browser; the run itself may have to queue
+}"""
 
 
 def build_results() -> dict[str, Any]:
@@ -162,7 +161,11 @@ def build(app: App) -> None:
         stopping.discard(person.session_hash)
         try:
             request = request_of(values)
-            yield {left["run"]: gr.Button(interactive=False), left["stop"]: gr.Button(visible=True)}
+            yield {
+                right["progress"]: view.progress("Waiting for the model", 0.0),
+                left["run"]: gr.Button(interactive=False),
+                left["stop"]: gr.Button(visible=True),
+            }
             for event in app.pipeline.run(request):
                 if person.session_hash in stopping:
                     yield ready(view.notice("Stopped. Your entries are as they were."))
@@ -216,6 +219,6 @@ def build(app: App) -> None:
         shown(on_run), {*given, *asked}, [result_state, *acting, *results, *panel.values()],
         concurrency_id="model", concurrency_limit=1, **private,
     )  # fmt: skip
-    left["run"].click(None, None, right["progress"], js=ON_CLICK, **private)
+    left["run"].click(None, js=TO_RESULT, **private)
     left["stop"].click(on_stop, None, left["stop"], **private)
     flag_panel.connect(app, panel, result_state)
