@@ -122,6 +122,8 @@ def _records(store: Store, filters: Filters, tally: _Tally, *, reference: bool) 
             tally.skipped["another judgement is the one shown"].add(case.id)
         elif reference and case.sample.reference_sha is None:
             tally.skipped["flow_grpo: without a reference"].add(case.id)
+        elif not store.has_images(case):
+            tally.skipped["an image file is missing"].add(case.id)
         else:
             if rating.source is RatingSource.VISITOR:
                 tally.unconfirmed.add(case.id)

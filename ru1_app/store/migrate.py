@@ -74,5 +74,5 @@ def _state(engine: Engine) -> tuple[str | None, bool]:
 
 def _config() -> Config:
     config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))  # ini syntax
     return config

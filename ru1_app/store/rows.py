@@ -170,10 +170,10 @@ def _from_answer(number: int, record: AnswerRecord) -> AnswerRow:
         condition=record.condition.value,
         text=answered.text,
         choice=answered.choice,
-        confidence=answered.confidence,
+        confidence=_finite(answered.confidence),
         in_scope=answered.in_scope,
         note=answered.note,
-        seconds=answered.seconds,
+        seconds=_finite(answered.seconds) or 0.0,
         **_model(record.model),
     )
 
@@ -199,6 +199,11 @@ def _from_score(number: int, record: ScoreRecord) -> ScoreRow:
 
 def _to_score(row: ScoreRow) -> ScoreRecord:
     return ScoreRecord(PairKind(row.pair), Score(row.scorer, row.version, row.value, row.reason), row.model)
+
+
+def _finite(value: float | None) -> float | None:
+    """None for NaN and infinity: SQLite keeps NaN as NULL, and JSON has neither."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _model(model: ModelRef) -> dict[str, str]:

@@ -18,7 +18,7 @@ from ru1_app.images import digest
 from ru1_app.store.blobs import Blobs, png_size
 from ru1_app.store.engine import make_engine, reading
 from ru1_app.store.migrate import check_revision
-from ru1_app.store.rows import from_case, from_rating, from_sample, to_case
+from ru1_app.store.rows import from_case, from_rating, from_sample, to_case, to_sample
 from ru1_app.store.tables import ImageRow, RatingRow, RecoveryRow, SampleRow
 
 T = TypeVar("T")
@@ -65,7 +65,7 @@ class Store:
         """Store a case with its images and ratings: blobs first, then all rows or none.
 
         Raises:
-            Conflict: a case of that id is stored already.
+            Conflict: a case of that id, or another sample of that id, is stored already.
             InvalidInput: `images` lacks one that the case names, or its bytes are not of that name.
         """
         named = _images_of(case)
@@ -79,12 +79,19 @@ class Store:
 
         def write(session: Session) -> None:
             _add_images(session, {sha: images[sha] for sha in named})
-            if session.get(SampleRow, case.sample.id) is None:
+            known = session.get(SampleRow, case.sample.id)
+            if known is None:
                 session.add(from_sample(case.sample))
                 session.flush()
+            elif to_sample(known) != case.sample:
+                raise Conflict(f"Another sample is stored under the id {case.sample.id} already.")
             session.add(from_case(case))
 
         self._write(write, f"The case {case.id} is stored already.")
+
+    def has_images(self, case: Case) -> bool:
+        """Whether the file of every image that the case names is there."""
+        return all(self._blobs.path(sha).is_file() for sha in _images_of(case))
 
     def add_rating(self, rating: Rating) -> None:
         """Append one rating.

@@ -197,3 +197,11 @@ def test_rewards_and_weights_order_the_verdicts() -> None:
     assert rewards == sorted(rewards, reverse=True)
     assert (rewards[0], rewards[-1]) == (1.0, -1.0)
     assert all(hard_weight(v.code, v.high) >= 1 for v in load_protocol().verdicts)
+
+
+def test_a_case_whose_image_file_is_gone_is_left_out_and_counted(store: Store, tmp_path: Path) -> None:
+    lost = next(store.iter_cases())
+    store.image_path(lost.recovery.image_sha).unlink()
+    manifest = export(store, tmp_path / "out", "records")
+    assert manifest.counts == {"records": 3}
+    assert manifest.skipped == {"an image file is missing": 1}

@@ -188,3 +188,23 @@ def test_a_damaged_blob_is_noticed(store: Store) -> None:
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(Unavailable, match="damaged"):
         store.image(case.recovery.image_sha)
+
+
+def test_another_sample_under_the_same_id_is_a_conflict(store: Store) -> None:
+    first, images = make_case(1)
+    store.add_case(rated(first), images)
+    second, others = make_case(2)
+    clash = replace(second, sample=replace(second.sample, id=first.sample.id))
+    with pytest.raises(Conflict, match="Another sample"):
+        store.add_case(rated(clash), others)
+    assert store.case(first.id).sample == first.sample
+    assert store.count_cases() == 1
+
+
+def test_numbers_that_are_not_finite_do_not_get_in(store: Store) -> None:
+    case, images = make_case()
+    odd = tuple(
+        replace(a, answered=replace(a.answered, confidence=float("inf"), seconds=float("nan"))) for a in case.answers
+    )
+    store.add_case(rated(replace(case, answers=odd)), images)
+    assert {(a.answered.confidence, a.answered.seconds) for a in store.case(case.id).answers} == {(None, 0.0)}
