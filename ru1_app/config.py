@@ -37,6 +37,8 @@ class Settings:
     @property
     def url(self) -> str:
         """The database as an SQLAlchemy URL."""
+        if not self.database_url and "?" in str(self.data_dir):
+            raise InvalidInput("RU1_DATA_DIR has a '?', which database addresses cannot hold. Name another folder.")
         return self.database_url or f"sqlite:///{self.data_dir / 'ru1.sqlite3'}"
 
     @property

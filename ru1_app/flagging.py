@@ -81,7 +81,7 @@ def make_rating(protocol: Protocol, recovery_id: str, form: FlagForm, now: datet
     if len(form.regions) > MAX_REGIONS:
         raise InvalidInput(f"There are {len(form.regions)} boxes; up to {MAX_REGIONS} are allowed.")
     for region in form.regions:
-        _check_region(protocol, region)
+        _check_region(protocol, form.verdict, region)
     return Rating(
         id=uuid.uuid4().hex,
         recovery_id=recovery_id,
@@ -109,13 +109,15 @@ def _check_comment(comment: str) -> str:
     return comment
 
 
-def _check_region(protocol: Protocol, region: Region) -> None:
+def _check_region(protocol: Protocol, verdict: str, region: Region) -> None:
     corners = (region.x0, region.y0, region.x1, region.y1)
     inside = all(math.isfinite(value) and 0 <= value <= 1 for value in corners)
     if not inside or region.x0 >= region.x1 or region.y0 >= region.y1:
         raise InvalidInput("A box lies outside the recovered image. Draw it again inside the image.")
     if region.category is not None:
-        protocol.category(region.category)
+        label = protocol.category(region.category).label
+        if not protocol.verdict(verdict).categories:
+            raise InvalidInput(f"A box says {label!r}, which does not go with this verdict. Clear the box's category.")
 
 
 def derive_impact(expected: str | None, before: str | None, after: str | None) -> AnswerImpact:

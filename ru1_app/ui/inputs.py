@@ -47,7 +47,7 @@ def build(settings: Settings, examples: list[Example]) -> dict[str, Any]:
 def _image(examples: list[Example]) -> dict[str, Any]:
     parts: dict[str, Any] = {}
     gr.Markdown("### 1 · Image")
-    parts["file"] = gr.File(label="Upload: drop a picture, or click to choose one", elem_id="upload", height=130)
+    parts["file"] = gr.File(label="Upload: drop, paste or choose a picture", elem_id="upload", height=130)
     parts["note"] = gr.HTML("", elem_id="upload-note", padding=False)
     if examples:
         parts["gallery"] = gr.Gallery(
@@ -79,8 +79,9 @@ def _corruption() -> dict[str, Any]:
             )  # fmt: skip
             parts["dice"] = gr.Button("New seed", elem_id="dice", min_width=110, scale=0)
         parts["spec"] = gr.Textbox(
-            str(FIRST), label="As text: copy it, or paste one and press Enter", elem_id="spec", max_length=80
-        )
+            str(FIRST), label="As text: copy it, or paste one and press Enter", elem_id="spec", max_length=80,
+            buttons=["copy"],
+        )  # fmt: skip
     return parts
 
 

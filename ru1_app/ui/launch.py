@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from ru1_app.config import Settings
-from ru1_app.errors import Unavailable
+from ru1_app.errors import Ru1Error, Unavailable
 from ru1_app.wiring import wire
 
 
@@ -16,6 +16,14 @@ def prepare(settings: Settings) -> None:
     """What must be set before Gradio is imported: a cache of our own, no telemetry."""
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("GRADIO_TEMP_DIR", str(settings.data_dir / "cache"))
+
+
+def main() -> None:
+    """`serve` for `app.py`: what hinders it is said in one sentence."""
+    try:
+        serve()
+    except Ru1Error as error:
+        sys.exit(f"ru1: {error}")
 
 
 def serve(settings: Settings | None = None) -> None:
@@ -29,7 +37,7 @@ def serve(settings: Settings | None = None) -> None:
     demo.queue(api_open=False, max_size=64, default_concurrency_limit=4)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        demo.launch(**_address(settings), **look(), **_options(settings), prevent_thread_lock=True)
+        demo.launch(**_address(settings), **look(settings), **_options(settings), prevent_thread_lock=True)
     except OSError as error:
         raise Unavailable(f"Port {settings.port} is taken. Choose another with RU1_PORT or --port.") from error
     app.warm()

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from ru1_app.config import Settings
 from ru1_app.ui import cases_page, recover_page
 from ru1_app.wiring import App
 
 CSS = Path(__file__).with_name("style.css")
-SCRIPT = Path(__file__).with_name("page.js")
+SCRIPTS = [Path(__file__).with_name(name) for name in ("page.js", "upload.js")]
 
 
 def create_ui(app: App) -> gr.Blocks:
@@ -24,8 +26,10 @@ def create_ui(app: App) -> gr.Blocks:
     return demo
 
 
-def look() -> dict[str, Any]:
-    """Theme, style and script for `launch`; colours raised to WCAG AA contrast."""
+def look(settings: Settings) -> dict[str, Any]:
+    """Theme, style and scripts for `launch`; colours raised to WCAG AA contrast."""
+    limits = f"const ru1 = {json.dumps({'maxBytes': settings.max_bytes})};"
+    head = "".join(f"<script>{text}</script>" for text in (limits, *(path.read_text("utf-8") for path in SCRIPTS)))
     theme = gr.themes.Default(primary_hue="blue").set(
         block_info_text_color="*neutral_600",
         block_info_text_color_dark="*neutral_300",
@@ -34,4 +38,4 @@ def look() -> dict[str, Any]:
         button_primary_background_fill_hover="*primary_800",
         button_primary_background_fill_hover_dark="*primary_800",
     )
-    return {"theme": theme, "css_paths": [CSS], "head": f"<script>{SCRIPT.read_text('utf-8')}</script>"}
+    return {"theme": theme, "css_paths": [CSS], "head": head}

@@ -19,11 +19,15 @@
     if (link) link.href = stageOf(link).querySelector(link.dataset.save).src;
   });
 
-  // Gradio names neither the groups of its choices nor its thumbnails by what a person sees.
+  // Gradio names neither the groups of its choices nor its thumbnails by what a person sees, and with a copy
+  // button in it a field's label belongs to the button.
   const name = () => {
     for (const group of document.querySelectorAll('fieldset:not([aria-label])')) {
       const label = group.querySelector('[data-testid="block-info"]');
       if (label) group.setAttribute('aria-label', label.textContent.trim());
+    }
+    for (const field of document.querySelectorAll('label:has(button) textarea:not([aria-label])')) {
+      field.setAttribute('aria-label', field.closest('label').querySelector('[data-testid="block-info"]').textContent.trim());
     }
     for (const item of document.querySelectorAll('.gallery-item')) {
       const button = item.querySelector('button');

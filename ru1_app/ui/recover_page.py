@@ -157,26 +157,25 @@ def build(app: App) -> None:
             left["stop"]: gr.Button(visible=False),
         }
 
-    def on_run(values: dict[Any, Any], person: gr.Request) -> Iterator[dict[Any, Any]]:
+    def on_press(values: dict[Any, Any], person: gr.Request) -> dict[Any, Any]:
+        """Before the run waits for its turn: refuse what cannot run, and say that it waits."""
         stopping.discard(person.session_hash)
-        try:
-            request = request_of(values)
-            yield {
-                right["progress"]: view.progress("Waiting for the model", 0.0),
-                left["run"]: gr.Button(interactive=False),
-                left["stop"]: gr.Button(visible=True),
-            }
-            for event in app.pipeline.run(request):
-                if person.session_hash in stopping:
-                    yield ready(view.notice("Stopped. Your entries are as they were."))
-                    return
-                if isinstance(event, RunProgress):
-                    yield {right["progress"]: view.progress(event.text, event.fraction, event.preview)}
-                else:
-                    yield finished(event)
-        except Exception:
-            yield ready()
-            raise
+        request_of(values)
+        return {
+            right["progress"]: view.progress("Waiting for its turn: another run is at work, or the models load", 0.0),
+            left["run"]: gr.Button(interactive=False),
+            left["stop"]: gr.Button(visible=True),
+        }
+
+    def on_run(values: dict[Any, Any], person: gr.Request) -> Iterator[dict[Any, Any]]:
+        for event in app.pipeline.run(request_of(values)):
+            if person.session_hash in stopping:
+                yield ready(view.notice("Stopped. Your entries are as they were."))
+                return
+            if isinstance(event, RunProgress):
+                yield {right["progress"]: view.progress(event.text, event.fraction, event.preview)}
+            else:
+                yield finished(event)
 
     def finished(result: RunResult) -> dict[Any, Any]:
         specs = {name: scorer.spec for name, scorer in app.pipeline.scorers().items()}
@@ -190,10 +189,10 @@ def build(app: App) -> None:
             **flag_panel.fresh(panel, result),
         }
 
-    def on_stop(person: gr.Request) -> gr.Button:
+    def on_stop(person: gr.Request) -> dict[Any, Any]:
         # Gradio's own `cancels` leaves the queue's slot taken when the generator is inside a step.
         stopping.add(person.session_hash)
-        return gr.Button(visible=False)
+        return {left["stop"]: gr.Button(visible=False), right["progress"]: view.progress("Stopping", 0.0)}
 
     preview_inputs = [source_state, *(left[k] for k in ("corruption", "level", "severity", "noise_seed"))]
     preview_outputs = [left["spec"], left["preview"]]
@@ -215,10 +214,12 @@ def build(app: App) -> None:
     asked = {left[k] for k in ("question", "A", "B", "C", "D", "model", "steps", "samples", "seed")}
     acting = [right["progress"], left["run"], left["stop"]]
     results = [right[k] for k in ("compare", "scores", "answers", "provenance")]
-    left["run"].click(
+    pressed = left["run"].click(shown(on_press), {*given, *asked}, acting, **private)
+    running = pressed.success(
         shown(on_run), {*given, *asked}, [result_state, *acting, *results, *panel.values()],
         concurrency_id="model", concurrency_limit=1, **private,
     )  # fmt: skip
+    running.failure(ready, None, acting, **private)
     left["run"].click(None, js=TO_RESULT, **private)
-    left["stop"].click(on_stop, None, left["stop"], **private)
+    left["stop"].click(on_stop, None, [left["stop"], right["progress"]], **private)
     flag_panel.connect(app, panel, result_state)

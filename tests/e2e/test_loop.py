@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import re
@@ -15,6 +16,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from ru1_app.config import ROOT
 from ru1_app.corruptions import CorruptionSpec, corrupt
 from ru1_app.domain import Verdict
 from ru1_app.images import digest, from_png
@@ -24,6 +26,7 @@ from tests.e2e.conftest import PATIENCE, Served
 pytestmark = [pytest.mark.browser, pytest.mark.service, pytest.mark.weights]
 expect.set_options(timeout=PATIENCE)
 Open = Callable[..., Page]
+SMALL = ROOT / "assets" / "examples" / "coffee.png"
 COMMENT = "The <b>flag</b> is gone ${document.title} `{{x}}`"
 
 
@@ -208,6 +211,59 @@ def test_a_broken_file_is_refused_in_our_words_and_nothing_is_lost(open_page: Op
     recover(page)
 
 
+def test_a_picture_can_be_pasted_and_text_still_goes_into_its_field(open_page: Open, jpeg: Path) -> None:
+    page = open_page()
+    paste = """([data, selector]) => {
+      const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+      const clipboard = new DataTransfer();
+      clipboard.items.add(new File([bytes], 'pasted.jpg', {type: 'image/jpeg'}));
+      const at = document.querySelector(selector);
+      at.dispatchEvent(new ClipboardEvent('paste', {clipboardData: clipboard, bubbles: true, cancelable: true}));
+    }"""
+    page.locator("#run").wait_for()
+    page.evaluate(paste, [base64.b64encode(jpeg.read_bytes()).decode(), "body"])
+    expect(page.locator("#preview")).to_contain_text("pasted.jpg")
+    recover(page)
+
+
+def test_a_file_over_the_limit_is_refused_before_it_is_sent(open_page: Open, tmp_path: Path) -> None:
+    page = open_page()
+    page.locator("#run").wait_for()
+    large = tmp_path / "scan.tif"
+    with large.open("wb") as file:
+        file.truncate(31_000_000)
+    upload(page, large)
+    expect(page.locator("#upload-refusal")).to_have_text("'scan.tif' has 31.0 MB; up to 30 MB are allowed.")
+    upload(page, SMALL)
+    expect(page.locator("#upload-refusal")).to_have_count(0)
+
+
+def test_who_waits_for_a_turn_is_told_so_and_may_give_up(open_page: Open) -> None:
+    first, second = open_page(), open_page()
+    for page in (first, second):
+        page.get_by_role("button", name="Rocket").click()
+        expect(page.locator("#preview")).to_contain_text("Rocket")
+    sampling(first, "20", "8")
+    first.locator("#run").click()
+    expect(first.locator("#progress")).to_contain_text("Recovering")
+    second.locator("#run").click()
+    expect(second.locator("#progress")).to_contain_text("Waiting for its turn")
+    second.locator("#stop").click()
+    expect(second.locator("#progress")).to_contain_text("Stopping")
+    first.locator("#stop").click()
+    expect(second.locator("#progress")).to_contain_text("Stopped")
+    expect(second.locator("#run")).to_be_enabled()
+
+
+def sampling(page: Page, steps: str, samples: str) -> None:
+    if not page.get_by_label("Recovery seed").is_visible():
+        page.get_by_role("button", name="Model and sampling").click()
+    for name, value in (("Steps", steps), ("Samples", samples)):
+        field = page.get_by_label(f"number input for {name}")
+        field.fill(value)
+        field.press("Tab")
+
+
 def test_a_flag_without_consent_stores_nothing(open_page: Open, served: Served) -> None:
     blobs, cases = served.stored(), served.cases()
     page = open_page()
@@ -234,19 +290,12 @@ def test_a_run_can_be_stopped_and_started_again(open_page: Open) -> None:
     page = open_page()
     page.get_by_role("button", name="Astronaut").click()
     expect(page.locator("#preview")).to_contain_text("Astronaut")
-    page.get_by_role("button", name="Model and sampling").click()
-    for name, value in (("Steps", "20"), ("Samples", "8")):
-        field = page.get_by_label(f"number input for {name}")
-        field.fill(value)
-        field.press("Tab")
+    sampling(page, "20", "8")
     page.locator("#run").click()
     page.locator("#stop").click()
     expect(page.locator("#progress")).to_contain_text("Stopped")
     expect(page.locator("#run")).to_be_enabled()
-    for name in ("Steps", "Samples"):
-        field = page.get_by_label(f"number input for {name}")
-        field.fill("1")
-        field.press("Tab")
+    sampling(page, "1", "1")
     recover(page)
     expect(page.locator("#scores .ru1-card")).to_have_count(3)
 

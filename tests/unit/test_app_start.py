@@ -39,7 +39,8 @@ def test_building_the_page_loads_no_model_library_and_opens_no_endpoint(tmp_path
 
 
 @pytest.mark.service
-def test_a_port_that_is_taken_is_said_in_one_sentence(tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", [["-m", "ru1_app", "serve"], ["app.py"]])
+def test_a_port_that_is_taken_is_said_in_one_sentence(words: list[str], tmp_path: Path) -> None:
     import socket
 
     with socket.socket() as taken:
@@ -48,7 +49,7 @@ def test_a_port_that_is_taken_is_said_in_one_sentence(tmp_path: Path) -> None:
         port = str(taken.getsockname()[1])
         environ = {**os.environ, "RU1_DATA_DIR": str(tmp_path / "data"), "RU1_PORT": port}
         done = subprocess.run(
-            [sys.executable, "-m", "ru1_app", "serve"], cwd=ROOT, env=environ, capture_output=True, text=True,
+            [sys.executable, *words], cwd=ROOT, env=environ, capture_output=True, text=True,
             timeout=300, check=False,
         )  # fmt: skip
     assert done.returncode == 1

@@ -62,6 +62,12 @@ BAD: dict[str, dict[str, Any]] = {
     "turned over": {"regions": (Region(0.5, 0.5, 0.4, 0.9),)},
     "not a number": {"regions": (Region(float("nan"), 0.1, 0.4, 0.9),)},
     "unknown region category": {"regions": (Region(0.1, 0.1, 0.4, 0.9, "ugly"),)},
+    "a box's category on a faithful recovery": {
+        "verdict": "faithful",
+        "severity": 0,
+        "categories": {},
+        "regions": (Region(0.1, 0.1, 0.4, 0.9, "object_removed"),),
+    },
     "too many boxes": {"regions": (Region(0.1, 0.1, 0.4, 0.9),) * 21},
 }
 

@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from ru1_app.config import Settings
-from ru1_app.errors import Unavailable
+from ru1_app.errors import InvalidInput, Unavailable
 from ru1_app.store import migrate
 from ru1_app.store.engine import make_engine
 from ru1_app.store.migrate import current_revision, upgrade
@@ -88,3 +88,8 @@ def test_a_newer_database_is_refused(settings: Settings) -> None:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(Unavailable, match="9999"):
         Store(settings.url, settings.blob_dir)
+
+
+def test_a_data_folder_that_no_database_address_can_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="RU1_DATA_DIR"):
+        _ = Settings(data_dir=tmp_path / "what?").url
