@@ -171,7 +171,8 @@ def badge(records: Sequence[AnswerRecord]) -> str:
 
 def _answer(record: AnswerRecord, expected: str | None) -> str:
     answered = record.answered
-    sure = "" if answered.confidence is None else f'<span class="ru1-small">{answered.confidence:.0%} confident</span>'
+    known = answered.confidence is not None and answered.in_scope  # of other questions it knows nothing
+    sure = "" if not known else f'<span class="ru1-small">{answered.confidence:.0%} confident</span>'
     mark = ""
     if expected is not None:
         said = answered.choice or answered.text.strip()
