@@ -19,7 +19,7 @@ from ru1_app.wiring import wire
 
 app = wire(Settings())
 photo = (resize(data.astronaut(), (384, 384), anti_aliasing=True) * 255).astype("uint8")
-spec = CorruptionSpec("gaussian_noise", 2 / 3, 0)
+spec = CorruptionSpec.of("gaussian_noise", 2 / 3, 0)
 damaged = corrupt(photo, spec)
 question = Question("What colour is the traffic light?", ("red", "yellow", "green"))
 request = RunRequest(Intake(photo, "0" * 64, "astronaut"), spec, question)

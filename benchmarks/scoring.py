@@ -10,7 +10,7 @@ from ru1_app.corruptions import CorruptionSpec, corrupt
 from ru1_app.scoring.ssim import ssim
 
 photo = data.astronaut()
-damaged = corrupt(photo, CorruptionSpec("gaussian_noise", 0.5, 0))
+damaged = corrupt(photo, CorruptionSpec.of("gaussian_noise", 0.5, 0))
 options = {
     "channel_axis": -1,
     "gaussian_weights": True,

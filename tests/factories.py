@@ -17,7 +17,7 @@ def make_result(
 ) -> RunResult:
     """A run of the fake pipeline on a random image of `side` pixels."""
     image = np.random.default_rng(seed).integers(0, 256, (side, side + 4, 3), dtype=np.uint8)
-    spec = CorruptionSpec("gaussian_noise", 2 / 3, seed) if reference else None
+    spec = CorruptionSpec.of("gaussian_noise", 2 / 3, seed) if reference else None
     pipeline = Pipeline(lambda name: FakeRecoverer(), lambda name: FakeAnswerer(), fake_scorers)
     request = RunRequest(intake_of(image), spec, question, "fake", "fake", seed=seed, samples=samples)
     *_, result = pipeline.run(request)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, TypeAlias
 
 import cv2
@@ -17,21 +18,45 @@ from numpy.typing import NDArray
 from ru1_app.images import Image8
 
 Float: TypeAlias = NDArray[np.float32]
+Mask: TypeAlias = NDArray[np.bool_]  # [H, W], true where a local corruption may have changed the image
 Rng: TypeAlias = np.random.Generator
 Apply: TypeAlias = Callable[[Image8, float, Rng], Image8]
+ApplyLocal: TypeAlias = Callable[[Image8, float, Rng], tuple[Image8, Mask]]
 
 KNOTS = (0.0, 1 / 3, 2 / 3, 1.0)  # none, low, mid, high
+STEPS = {
+    "environment": "Environment",
+    "camera": "Camera",
+    "sensor": "Sensor",
+    "encoding": "Source encoding",
+    "channel": "Transmission",
+    "decoding": "Receiver decoding",
+    "enhancement": "Enhancement",
+}  # of the imaging chain (R-Bench), in order
+
+
+class Geometry(StrEnum):
+    """What a corruption does to where things are, and so whether scores against the clean image mean quality."""
+
+    KEPT = "kept"
+    SHIFTED = "shifted"  # by a few pixels, locally: such scores fall although the content is whole
+    MOVED = "moved"  # such scores are withheld
 
 
 @dataclass(frozen=True, slots=True)
 class Corruption:
-    """A registry entry: how it is called, shown and applied (severity > 0 only)."""
+    """A registry entry: how it is called, shown and applied.
+
+    Exactly one of `apply` and `local` is given; they are called with severities in (0, 1] only. A `local`
+    corruption damages part of the image by its nature and returns the mask of that part.
+    """
 
     label: str
-    step: str  # of the imaging chain: environment, camera, sensor, encoding, channel, enhancement
-    physics: str
-    apply: Apply
-    local: bool = False  # damages part of the image only
+    step: str  # a key of STEPS
+    physics: str  # one line: what happens in the world
+    apply: Apply | None = None
+    local: ApplyLocal | None = None
+    geometry: Geometry = Geometry.KEPT
 
 
 def knots(severity: float, values: Sequence[float]) -> float:
@@ -81,9 +106,3 @@ def fractal(rng: Rng, height: int, width: int, decay: float, octaves: int = 7) -
     field = total[:height, :width]
     low, high = float(field.min()), float(field.max())
     return (field - low) / max(high - low, 1e-6)
-
-
-def filter_psf(image: Image8, psf: Float) -> Image8:
-    """Convolve with a point-spread function of odd sides, normalised here; reflecting borders."""
-    kernel = psf / max(float(psf.sum()), 1e-12)
-    return np.asarray(cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REFLECT_101), np.uint8)

@@ -1,4 +1,4 @@
-"""What encoders and lossy channels do: JPEG, pixelation, lost blocks."""
+"""What encoders do to save bytes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from ru1_app.corruptions.base import Rng, knots, log_knots, unit
+from ru1_app.corruptions.base import Corruption, Rng, knots, log_knots, unit
 from ru1_app.images import Image8
-
-BLOCK = 32  # pixels at 512, as in CORRUPTIONS' channel group
 
 
 def jpeg(image: Image8, severity: float, rng: Rng) -> Image8:
@@ -32,15 +30,7 @@ def pixelate(image: Image8, severity: float, rng: Rng) -> Image8:
     return np.asarray(cv2.resize(reduced, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
-def block_lost(image: Image8, severity: float, rng: Rng) -> Image8:
-    """Lost packets: a share 0 / .05 / .15 / .35 of 32-pixel blocks turns black or mid gray."""
-    share = knots(severity, (0, 0.05, 0.15, 0.35))
-    fill = 0 if rng.random() < 0.5 else 128
-    side = max(round(BLOCK * unit(image)), 2)
-    rows, columns = (-(-n // side) for n in image.shape[:2])
-    order = rng.permutation(rows * columns)
-    out = image.copy()
-    for index in order[: round(share * rows * columns)]:
-        y, x = divmod(int(index), columns)
-        out[y * side : (y + 1) * side, x * side : (x + 1) * side] = fill
-    return out
+ENTRIES = {
+    "jpeg": Corruption("JPEG", "encoding", "coarse block transform", jpeg),
+    "pixelate": Corruption("Pixelation", "encoding", "blocky down-sampling", pixelate),
+}

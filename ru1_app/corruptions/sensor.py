@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ru1_app.corruptions.base import Rng, knots, to_float, to_u8
+from ru1_app.corruptions.base import Corruption, Rng, knots, to_float, to_u8
 from ru1_app.images import Image8
 
 
@@ -28,3 +28,10 @@ def impulse_noise(image: Image8, severity: float, rng: Rng) -> Image8:
     out[field < share / 2] = 0
     out[field > 1 - share / 2] = 255
     return out
+
+
+ENTRIES = {
+    "gaussian_noise": Corruption("Gaussian noise", "sensor", "read-out noise", gaussian_noise),
+    "impulse_noise": Corruption("Salt & pepper", "sensor", "dead and hot pixels", impulse_noise),
+    "shot_noise": Corruption("Shot noise", "sensor", "photon counting", shot_noise),
+}

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ru1_app.corruptions import CORRUPTIONS, CorruptionSpec, corrupt
+from ru1_app.corruptions import CorruptionSpec, corrupt
 from ru1_app.images import Image8
 from ru1_app.models.prompts import prompt
 from ru1_app.scenes.questions import open_question, questions_for
@@ -30,6 +30,7 @@ from ru1_app.scenes.scene import (
     sample_scene,
 )
 from ru1_app.training.answerer_build import GRID, SIDE
+from ru1_app.training.config import TRAINED
 
 _VALUES = {
     "light": LIGHTS,
@@ -105,9 +106,9 @@ def cell_labels(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
 
 
 def random_spec(rng: np.random.Generator, low: float = 0.15) -> CorruptionSpec:
-    """Any corruption at a severity from `low` to 1."""
-    names = list(CORRUPTIONS)
-    return CorruptionSpec(names[rng.integers(len(names))], float(rng.uniform(low, 1)), int(rng.integers(2**31)))
+    """Any corruption of the recipe at a severity from `low` to 1."""
+    name = TRAINED[rng.integers(len(TRAINED))]
+    return CorruptionSpec.of(name, float(rng.uniform(low, 1)), int(rng.integers(2**31)))
 
 
 def proxy(clean: Image8, bad: Image8, rng: np.random.Generator) -> Image8:

@@ -24,11 +24,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 from tqdm import tqdm
 
-from ru1_app.corruptions import CORRUPTIONS, CorruptionSpec, corrupt
+from ru1_app.corruptions import CorruptionSpec, corrupt
 from ru1_app.corruptions.spec import MAX_SEED
 from ru1_app.errors import InvalidInput
 from ru1_app.images import Image8
-from ru1_app.training.config import load_config
+from ru1_app.training.config import TRAINED, load_config
 
 MODEL = json.loads(Path(__file__).with_name("clip_model.json").read_text("utf-8"))
 SIZE = MODEL["vision_cfg"]["image_size"]
@@ -87,10 +87,10 @@ class Views(IterableDataset[dict[str, Any]]):
     def _views(self, image: Image8, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         if rng.random() < 0.3:
             image = _zoom(image, rng)
-        name = str(rng.choice(list(CORRUPTIONS)))
+        name = str(rng.choice(TRAINED))
         seed = int(rng.integers(MAX_SEED))
         light, strong = (
-            corrupt(image, CorruptionSpec(name, float(severity), seed))
+            corrupt(image, CorruptionSpec.of(name, float(severity), seed))
             for severity in (rng.uniform(0.05, 0.35), rng.uniform(0.6, 1.0))
         )
         return to_input(image), to_input(light), to_input(strong)

@@ -12,6 +12,12 @@ from ru1_app.errors import InvalidInput
 
 T = TypeVar("T")
 
+TRAINED = (
+    "motion_blur", "low_light", "fog", "defocus_blur", "gaussian_noise", "shot_noise",
+    "impulse_noise", "jpeg", "pixelate", "block_lost", "gaussian_blur", "contrast_loss",
+)  # fmt: skip
+"""The corruptions that the embedded models were trained on and are measured on, in the order of the cards."""
+
 
 def load_config(kind: type[T], path: Path, overrides: Sequence[str] = ()) -> T:
     """Read `path` and apply `key=value` overrides (TOML values).

@@ -12,11 +12,12 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from ru1_app.corruptions import CORRUPTIONS, CorruptionSpec, corrupt
+from ru1_app.corruptions import CorruptionSpec, corrupt
 from ru1_app.corruptions.spec import MAX_SEED
 from ru1_app.errors import InvalidInput
 from ru1_app.images import Image8
 from ru1_app.models.embedded.net import thumbnail
+from ru1_app.training.config import TRAINED
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
@@ -100,9 +101,9 @@ class CorruptedCrops(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
             return clean
         count = 2 if rng.random() < self.mix.second else 1
         damaged = clean
-        for name in rng.choice(list(CORRUPTIONS), size=count, replace=False):
+        for name in rng.choice(TRAINED, size=count, replace=False):
             severity = float(rng.uniform(0.05, 1.0)) / count
-            damaged = corrupt(damaged, CorruptionSpec(str(name), severity, int(rng.integers(MAX_SEED))))
+            damaged = corrupt(damaged, CorruptionSpec.of(str(name), severity, int(rng.integers(MAX_SEED))))
         return damaged
 
 

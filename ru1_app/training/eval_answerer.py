@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from ru1_app.corruptions import CORRUPTIONS, LEVELS, CorruptionSpec, corrupt
+from ru1_app.corruptions import LEVELS, CorruptionSpec, corrupt
 from ru1_app.domain import Condition, Question
 from ru1_app.images import Image8
 from ru1_app.models.base import Answerer, AnswerRequest, Recovered, Recoverer, RecoverRequest
 from ru1_app.scenes import HELD_OUT_SEED, Scene, questions_for, render, sample_scene
+from ru1_app.training.config import TRAINED
 
 Views = Callable[[Scene, Image8], Sequence[Image8]]
 _CHUNK = 8  # scenes held at once
@@ -37,8 +38,8 @@ def wilson(right: int, total: int, z: float = 1.96) -> tuple[float, float]:
 
 def mid_corruption(scene: Scene, image: Image8) -> Image8:
     """The scene under one of the corruptions at mid severity; which one follows from its seed."""
-    name = list(CORRUPTIONS)[scene.seed % len(CORRUPTIONS)]
-    return corrupt(image, CorruptionSpec(name, LEVELS["mid"], scene.seed % 2**31))
+    name = TRAINED[scene.seed % len(TRAINED)]
+    return corrupt(image, CorruptionSpec.of(name, LEVELS["mid"], scene.seed % 2**31))
 
 
 def measure(

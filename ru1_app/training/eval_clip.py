@@ -17,22 +17,21 @@ import numpy as np
 from tqdm import tqdm
 
 from ru1_app.config import Settings
-from ru1_app.corruptions import CORRUPTIONS, CorruptionSpec, corrupt
+from ru1_app.corruptions import CorruptionSpec, corrupt
 from ru1_app.images import Image8
 from ru1_app.intake import read_file
 from ru1_app.scoring.clip import ClipScorer, load_embedded
+from ru1_app.training.config import TRAINED
 from ru1_app.training.data import SUFFIXES
 
 
 def ordering(scorer: ClipScorer, photos: Sequence[Image8]) -> dict[str, Any]:
     """Share of quadruples in order, whole and by pair; photo k meets corruption k mod 12 and photo k + 1."""
-    names = list(CORRUPTIONS)
     clean = scorer.embed(photos)
     views = {}
     for severity in (0.2, 1.0):
-        damaged = [
-            corrupt(photo, CorruptionSpec(names[k % len(names)], severity, k)) for k, photo in enumerate(tqdm(photos))
-        ]
+        specs = [CorruptionSpec.of(TRAINED[k % len(TRAINED)], severity, k) for k in range(len(photos))]
+        damaged = [corrupt(photo, spec) for photo, spec in zip(tqdm(photos), specs, strict=True)]
         views[severity] = scorer.embed(damaged)
     light, strong = ((clean * views[severity]).sum(1) for severity in (0.2, 1.0))
     other = (clean * np.roll(clean, 1, axis=0)).sum(1)

@@ -20,7 +20,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ru1_app.config import Settings
-from ru1_app.corruptions import CORRUPTIONS, LEVELS, CorruptionSpec, corrupt
+from ru1_app.corruptions import LEVELS, CorruptionSpec, CorruptionStep, corrupt
 from ru1_app.images import Image8
 from ru1_app.intake import read_file
 from ru1_app.models.base import Recovered, Recoverer, RecoverRequest
@@ -28,6 +28,7 @@ from ru1_app.models.embedded.adapter import load
 from ru1_app.scoring.base import Pair
 from ru1_app.scoring.psnr import PsnrScorer
 from ru1_app.scoring.ssim import SsimScorer
+from ru1_app.training.config import TRAINED
 from ru1_app.training.data import SUFFIXES
 
 SCORERS = (SsimScorer(), PsnrScorer())
@@ -61,7 +62,7 @@ def recover(recoverer: Recoverer, image: Image8, steps: int) -> Recovered:
 def measure(
     recoverer: Recoverer,
     photos: Sequence[Image8],
-    spec: CorruptionSpec | None,
+    step: CorruptionStep | None,
     steps: int,
     unsure: Correlation | None,
 ) -> dict[str, float]:
@@ -69,7 +70,7 @@ def measure(
     before: list[Pair] = []
     after: list[Pair] = []
     for seed, clean in enumerate(photos):
-        damaged = clean if spec is None else corrupt(clean, CorruptionSpec(spec.name, spec.severity, seed))
+        damaged = clean if step is None else corrupt(clean, CorruptionSpec((step,), seed))
         done = recover(recoverer, damaged, steps)
         before.append(Pair(damaged, clean))
         after.append(Pair(done.images[0], clean))
@@ -97,9 +98,9 @@ def evaluate(recoverer: Recoverer, photos: Sequence[Image8], *, steps: int = 1) 
     """All cells, the means over the corruptions per level, clean input, and the map's correlation."""
     unsure = Correlation()
     cells: dict[str, dict[str, Any]] = {}
-    for name in tqdm(CORRUPTIONS, unit="corruption"):
+    for name in tqdm(TRAINED, unit="corruption"):
         cells[name] = {
-            level: measure(recoverer, photos, CorruptionSpec(name, severity), steps, unsure if level == "mid" else None)
+            level: measure(recoverer, photos, CorruptionStep(name, severity), steps, unsure if level == "mid" else None)
             for level, severity in LEVELS.items()
         }
     gains = {

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from ru1_app.config import Settings
-from ru1_app.corruptions import CORRUPTIONS, LEVELS, MAX_SEED, CorruptionSpec
+from ru1_app.corruptions import CORRUPTIONS, LEVELS, MAX_SEED, CorruptionSpec, CorruptionStep
 from ru1_app.domain import Question
 from ru1_app.intake import Intake
 from ru1_app.models import RECOVERERS
@@ -16,7 +16,7 @@ from ru1_app.scenes.examples import Example
 from ru1_app.ui import view
 
 AS_IS = "as_is"
-FIRST = CorruptionSpec("gaussian_noise", LEVELS["mid"])  # what the page starts with
+FIRST = CorruptionStep("gaussian_noise", LEVELS["mid"])  # what the page starts with
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +74,13 @@ def _corruption() -> dict[str, Any]:
             )  # fmt: skip
         with gr.Row(elem_id="seed-row"):
             parts["noise_seed"] = gr.Number(
-                FIRST.seed, label="Corruption seed", precision=0, minimum=0, maximum=MAX_SEED,
+                0, label="Corruption seed", precision=0, minimum=0, maximum=MAX_SEED,
                 elem_id="noise-seed", min_width=120,
             )  # fmt: skip
             parts["dice"] = gr.Button("New seed", elem_id="dice", min_width=110, scale=0)
         parts["spec"] = gr.Textbox(
-            str(FIRST), label="As text: copy it, or paste one and press Enter", elem_id="spec", max_length=80,
-            buttons=["copy"],
+            str(CorruptionSpec((FIRST,))), label="As text: copy it, or paste one and press Enter", elem_id="spec",
+            max_length=400, buttons=["copy"],
         )  # fmt: skip
     return parts
 

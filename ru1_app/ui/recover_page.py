@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 
 from ru1_app.config import ROOT
-from ru1_app.corruptions import CORRUPTIONS, LEVELS, CorruptionSpec, corrupt
+from ru1_app.corruptions import LEVELS, CorruptionSpec, corrupt, entry_of
 from ru1_app.errors import InvalidInput, Ru1Error
 from ru1_app.intake import read_file
 from ru1_app.pipeline import RunProgress, RunRequest, RunResult, make_question
@@ -73,7 +73,7 @@ def build(app: App) -> None:
             return None
         level, seed = values[left["level"]], values[left["noise_seed"]]
         severity = LEVELS[level] if level else float(values[left["severity"]])
-        return CorruptionSpec(values[left["corruption"]], severity, int(seed or 0))
+        return CorruptionSpec.of(values[left["corruption"]], severity, int(seed or 0))
 
     def show_preview(values: dict[Any, Any]) -> dict[Any, Any]:
         spec, source = spec_of(values), values[source_state]
@@ -126,12 +126,12 @@ def build(app: App) -> None:
 
     def on_spec(values: dict[Any, Any]) -> dict[Any, Any]:
         spec = CorruptionSpec.parse(values[left["spec"]])
-        if spec.name not in CORRUPTIONS:
-            raise InvalidInput(f"There is no corruption {spec.name!r}. There are: {', '.join(CORRUPTIONS)}.")
+        step = spec.steps[0]
+        entry_of(step.name)
         chosen = {
-            left["corruption"]: spec.name,
-            left["level"]: spec.level,
-            left["severity"]: round(spec.severity, 4),
+            left["corruption"]: step.name,
+            left["level"]: step.level,
+            left["severity"]: round(step.severity, 4),
             left["noise_seed"]: spec.seed,
         }
         return {**chosen, **show_preview({**values, **chosen})}

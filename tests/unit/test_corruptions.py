@@ -28,13 +28,13 @@ CHANGE = {
 
 @pytest.mark.parametrize("name", NAMES)
 def test_severity_zero_is_the_input(name: str, photo: Image8) -> None:
-    assert np.array_equal(corrupt(photo, CorruptionSpec(name, 0.0, 5)), photo)
+    assert np.array_equal(corrupt(photo, CorruptionSpec.of(name, 0.0, 5)), photo)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_same_spec_gives_the_same_bytes_and_leaves_the_input_alone(name: str, photo: Image8) -> None:
     before = photo.copy()
-    first, second = (corrupt(photo, CorruptionSpec(name, 0.7, 11)) for _ in range(2))
+    first, second = (corrupt(photo, CorruptionSpec.of(name, 0.7, 11)) for _ in range(2))
     assert np.array_equal(first, second)
     assert np.array_equal(photo, before)
     assert first.dtype == np.uint8
@@ -43,13 +43,13 @@ def test_the_same_spec_gives_the_same_bytes_and_leaves_the_input_alone(name: str
 
 @pytest.mark.parametrize("name", NAMES)
 def test_psnr_falls_as_severity_rises(name: str, photo: Image8) -> None:
-    values = [psnr(corrupt(photo, CorruptionSpec(name, s, 3)), photo) for s in (0.1, *LEVELS.values())]
+    values = [psnr(corrupt(photo, CorruptionSpec.of(name, s, 3)), photo) for s in (0.1, *LEVELS.values())]
     assert all(a > b for a, b in zip(values, values[1:], strict=False)), values
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_strength_stays_what_it_was(name: str, photo: Image8) -> None:
-    out = corrupt(photo, CorruptionSpec(name, LEVELS["mid"], 3))
+    out = corrupt(photo, CorruptionSpec.of(name, LEVELS["mid"], 3))
     change = np.abs(out.astype(float) - photo.astype(float)).mean()
     assert change == pytest.approx(CHANGE[name], rel=0.12)
 
@@ -59,18 +59,18 @@ def test_the_strength_stays_what_it_was(name: str, photo: Image8) -> None:
 def test_any_size_works(name: str, shape: tuple[int, int]) -> None:
     image = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
     for severity in (0.01, 0.5, 1.0):
-        assert corrupt(image, CorruptionSpec(name, severity)).shape == image.shape
+        assert corrupt(image, CorruptionSpec.of(name, severity)).shape == image.shape
 
 
 @pytest.mark.parametrize("name", ["gaussian_noise", "shot_noise", "impulse_noise", "fog", "motion_blur", "block_lost"])
 def test_another_seed_gives_another_image(name: str, photo: Image8) -> None:
-    a, b = (corrupt(photo, CorruptionSpec(name, 0.6, seed)) for seed in (1, 2))
+    a, b = (corrupt(photo, CorruptionSpec.of(name, 0.6, seed)) for seed in (1, 2))
     assert not np.array_equal(a, b)
 
 
 def test_lost_blocks_grow_with_severity_instead_of_moving(photo: Image8) -> None:
     bright = np.maximum(photo, 1)
-    masks = [(corrupt(bright, CorruptionSpec("block_lost", s, 4)) != bright).any(2) for s in LEVELS.values()]
+    masks = [(corrupt(bright, CorruptionSpec.of("block_lost", s, 4)) != bright).any(2) for s in LEVELS.values()]
     for smaller, larger in zip(masks, masks[1:], strict=False):
         assert smaller.sum() < larger.sum()
         assert not (smaller & ~larger).any()
@@ -80,11 +80,11 @@ def test_another_process_gives_the_same_bytes(photo: Image8) -> None:
     code = (
         "import numpy as np; from ru1_app.corruptions import *; from ru1_app.images import digest\n"
         "image = (np.arange(64 * 64 * 3) % 251).astype(np.uint8).reshape(64, 64, 3)\n"
-        "print(*(digest(corrupt(image, CorruptionSpec(n, 0.5, 9)).tobytes()) for n in CORRUPTIONS))"
+        "print(*(digest(corrupt(image, CorruptionSpec.of(n, 0.5, 9)).tobytes()) for n in CORRUPTIONS))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     image = (np.arange(64 * 64 * 3) % 251).astype(np.uint8).reshape(64, 64, 3)
-    assert done.stdout.split() == [digest(corrupt(image, CorruptionSpec(n, 0.5, 9)).tobytes()) for n in NAMES]
+    assert done.stdout.split() == [digest(corrupt(image, CorruptionSpec.of(n, 0.5, 9)).tobytes()) for n in NAMES]
 
 
 @given(
@@ -93,7 +93,7 @@ def test_another_process_gives_the_same_bytes(photo: Image8) -> None:
     seed=st.integers(0, 2**32 - 1),
 )
 def test_a_spec_survives_its_own_string(name: str, severity: float, seed: int) -> None:
-    spec = CorruptionSpec(name, severity, seed)
+    spec = CorruptionSpec.of(name, severity, seed)
     assert CorruptionSpec.parse(str(spec)) == spec
 
 
@@ -126,7 +126,7 @@ def test_bad_specs_are_refused(text: str) -> None:
 
 
 def test_levels_and_seeds_are_read() -> None:
-    assert CorruptionSpec.parse("jpeg@mid", seed=7) == CorruptionSpec("jpeg", 2 / 3, 7)
+    assert CorruptionSpec.parse("jpeg@mid", seed=7) == CorruptionSpec.of("jpeg", 2 / 3, 7)
     assert str(CorruptionSpec.parse("jpeg@0.25")) == "jpeg@0.25#0"
     with pytest.raises(InvalidInput, match="names seed 3"):
         CorruptionSpec.parse("jpeg@mid#3", seed=4)
@@ -134,4 +134,4 @@ def test_levels_and_seeds_are_read() -> None:
 
 def test_an_unknown_name_lists_the_known(photo: Image8) -> None:
     with pytest.raises(InvalidInput, match="gaussian_noise"):
-        corrupt(photo, CorruptionSpec("sepia", 0.5))
+        corrupt(photo, CorruptionSpec.of("sepia", 0.5))

@@ -101,7 +101,7 @@ def test_a_crop_and_its_image_share_the_context() -> None:
 
 
 def test_the_training_ssim_is_the_score(photo: Image8) -> None:
-    damaged = corrupt(photo, CorruptionSpec("gaussian_noise", 0.5, 1))
+    damaged = corrupt(photo, CorruptionSpec.of("gaussian_noise", 0.5, 1))
     a, b = (torch.tensor(x).permute(2, 0, 1)[None].float() / 255 for x in (damaged, photo))
     assert float(losses.ssim(a, b)) == pytest.approx(ssim(damaged, photo), abs=1e-4)
 
@@ -140,7 +140,7 @@ def test_a_config_with_an_unknown_key_is_refused(tmp_path: Path) -> None:
 )
 def test_the_trained_model_recovers(trained: EmbeddedRecoverer, photo: Image8, name: str, gain: float) -> None:
     """This photo is one of those from which shot noise is hardly removed; the model card says so."""
-    damaged = corrupt(photo, CorruptionSpec(name, 2 / 3, 1))
+    damaged = corrupt(photo, CorruptionSpec.of(name, 2 / 3, 1))
     assert ssim(recover(trained, damaged).images[0], photo) > ssim(damaged, photo) + gain
 
 

@@ -27,7 +27,7 @@ def oracle(a: Image8, b: Image8) -> float:
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
 def test_ssim_and_psnr_equal_scikit_image(name: str, photo: Image8) -> None:
-    damaged = corrupt(photo, CorruptionSpec(name, 2 / 3, 1))
+    damaged = corrupt(photo, CorruptionSpec.of(name, 2 / 3, 1))
     assert ssim(damaged, photo) == pytest.approx(oracle(damaged, photo), abs=1e-4)
     assert psnr(damaged, photo) == pytest.approx(peak_signal_noise_ratio(photo, damaged), abs=1e-9)
 
@@ -71,7 +71,7 @@ def test_an_unknown_clip_and_a_missing_folder_are_named(settings: Settings, tmp_
 def test_the_embedded_clip_orders_pairs_sensibly() -> None:
     scorer = load_scorers(Settings())["clip"]
     image, other = data.astronaut(), data.chelsea()[:300, :300]
-    light, strong = (corrupt(image, CorruptionSpec("gaussian_noise", s, 1)) for s in (0.1, 1.0))
+    light, strong = (corrupt(image, CorruptionSpec.of("gaussian_noise", s, 1)) for s in (0.1, 1.0))
     stranger = np.ascontiguousarray(np.resize(other, image.shape))
     values = [score.value for score in scorer.score([Pair(x, image) for x in (image, light, strong, stranger)])]
     assert values[0] == pytest.approx(1, abs=1e-5)

@@ -1,13 +1,22 @@
-"""Too little light, too little contrast, and fog."""
+"""What happens before the lens: motion, light, weather, things in the way. Lengths are for 512 pixels."""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from ru1_app.corruptions.base import Rng, fractal, knots, lut, to_float, to_u8
+from ru1_app.corruptions.base import Corruption, Rng, fractal, knots, to_float, to_u8, unit
+from ru1_app.corruptions.psf import filter_psf, line_psf
 from ru1_app.images import Image8
 
 _LEVELS = np.arange(256, dtype=np.float32) / np.float32(255)
+
+
+def motion_blur(image: Image8, severity: float, rng: Rng) -> Image8:
+    """Straight path during the exposure: length 1 / 11 / 25 / 51, any angle."""
+    angle = rng.uniform(0, math.pi)
+    return filter_psf(image, line_psf(knots(severity, (1, 11, 25, 51)) * unit(image), angle))
 
 
 def low_light(image: Image8, severity: float, rng: Rng) -> Image8:
@@ -18,13 +27,6 @@ def low_light(image: Image8, severity: float, rng: Rng) -> Image8:
     return to_u8(dark[image] + rng.standard_normal(image.shape, dtype=np.float32) * sigma)
 
 
-def contrast_loss(image: Image8, severity: float, rng: Rng) -> Image8:
-    """A flat tone curve about each channel's mean: factor 1 / .5 / .22 / .07."""
-    factor = np.float32(knots(severity, (1, 0.5, 0.22, 0.07)))
-    means = to_float(image).mean(axis=(0, 1))
-    return lut(image, means + (_LEVELS[:, None] - means) * factor)
-
-
 def fog(image: Image8, severity: float, rng: Rng) -> Image8:
     """Scattering veil of uneven density, ImageNet-C's form (x + c p) m / (m + c): c 0 / .8 / 1.7 / 3."""
     amount = np.float32(knots(severity, (0, 0.8, 1.7, 3)))
@@ -32,3 +34,10 @@ def fog(image: Image8, severity: float, rng: Rng) -> Image8:
     x = to_float(image)
     peak = max(float(x.max()), 1e-6)
     return to_u8((x + amount * veil) * (peak / (peak + amount)))
+
+
+ENTRIES = {
+    "motion_blur": Corruption("Motion blur", "environment", "camera or object moves during exposure", motion_blur),
+    "low_light": Corruption("Low light", "environment", "too few photons, dark and noisy", low_light),
+    "fog": Corruption("Fog", "environment", "a scattering veil of uneven density", fog),
+}

@@ -1,4 +1,4 @@
-"""Blurs, as point-spread functions that grow continuously from a delta. Lengths are for 512 pixels."""
+"""Point-spread functions that grow continuously from a delta, and convolution with them."""
 
 from __future__ import annotations
 
@@ -7,26 +7,14 @@ import math
 import cv2
 import numpy as np
 
-from ru1_app.corruptions.base import Float, Rng, filter_psf, knots, unit
+from ru1_app.corruptions.base import Float
 from ru1_app.images import Image8
 
 
-def gaussian_blur(image: Image8, severity: float, rng: Rng) -> Image8:
-    """Over-smoothing: sigma 0 / 2 / 5 / 11."""
-    sigma = knots(severity, (0, 2, 5, 11)) * unit(image)
-    blurred = cv2.GaussianBlur(image, (0, 0), max(sigma, 1e-3), borderType=cv2.BORDER_REFLECT_101)
-    return np.asarray(blurred, np.uint8)
-
-
-def motion_blur(image: Image8, severity: float, rng: Rng) -> Image8:
-    """Straight path during the exposure: length 1 / 11 / 25 / 51, any angle."""
-    angle = rng.uniform(0, math.pi)
-    return filter_psf(image, line_psf(knots(severity, (1, 11, 25, 51)) * unit(image), angle))
-
-
-def defocus_blur(image: Image8, severity: float, rng: Rng) -> Image8:
-    """Circle of confusion: radius .3 / 4 / 9 / 18."""
-    return filter_psf(image, disk_psf(knots(severity, (0.3, 4, 9, 18)) * unit(image)))
+def filter_psf(image: Image8, psf: Float) -> Image8:
+    """Convolve with a point-spread function of odd sides, normalised here; reflecting borders."""
+    kernel = psf / max(float(psf.sum()), 1e-12)
+    return np.asarray(cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REFLECT_101), np.uint8)
 
 
 def line_psf(length: float, angle: float) -> Float:
