@@ -22,11 +22,21 @@ class Condition(StrEnum):
 
 
 class PairKind(StrEnum):
-    """Which two images a score compares, the judged image first."""
+    """Which two images a score compares, the judged image first; or which one it looks at alone."""
 
     CORRUPTED_REFERENCE = "corrupted_reference"
     RECOVERED_REFERENCE = "recovered_reference"
     RECOVERED_CORRUPTED = "recovered_corrupted"  # agreement with the input, not quality
+    RECORRUPTED_CORRUPTED = "recorrupted_corrupted"  # the known corruption applied to the recovery: consistency
+    CORRUPTED_ALONE = "corrupted_alone"
+    RECOVERED_ALONE = "recovered_alone"
+
+
+class UncertaintyKind(StrEnum):
+    """What an uncertainty map holds, in grey levels per pixel."""
+
+    PREDICTED = "predicted"  # the error that the model itself expects
+    DEVIATION = "deviation"  # the standard deviation over several draws
 
 
 class Verdict(StrEnum):
@@ -119,6 +129,28 @@ class Region:
 
 
 @dataclass(frozen=True, slots=True)
+class Uncertainty:
+    """What the uncertainty map of a recovery says in short (`ru1_app.uncertainty` has the thresholds)."""
+
+    kind: UncertaintyKind
+    share: float  # of the image that is unsure, 0-1
+    regions: tuple[Region, ...] = ()  # around the least sure parts, worst first
+
+
+@dataclass(frozen=True, slots=True)
+class SampleAnswers:
+    """What the answerer said when shown each draw instead of the recovery: a letter of the options, or the text."""
+
+    condition: Condition
+    said: tuple[str, ...]
+
+    @property
+    def most(self) -> tuple[str, int]:
+        """The answer given most often and how often; the earlier one where two are even."""
+        return max(((each, self.said.count(each)) for each in self.said), key=lambda pair: pair[1])
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """What the recoverer was given, and where it came from."""
 
@@ -126,8 +158,8 @@ class Sample:
     corrupted_sha: str
     reference_sha: str | None
     split_group: str  # SHA-256 of the source image: all samples of one source stay in one split
-    corruption: str | None = None  # canonical spec "gaussian_noise@0.6667#7"; None = used as it is
-    severity: float | None = None
+    corruption: str | None = None  # canonical spec "gaussian_noise@mid+jpeg@0.5#7"; None = used as it is
+    severity: float | None = None  # of a single corruption; None for a chain
     seed: int | None = None
     source: str = "upload"  # "upload", "scene:<seed>", "photo:<name>", "file:<name>"
     license: str | None = None
@@ -148,6 +180,7 @@ class Recovery:
     seconds: float
     app_version: str
     created_at: datetime
+    uncertainty: Uncertainty | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +233,7 @@ class Case:
     answers: tuple[AnswerRecord, ...] = ()
     scores: tuple[ScoreRecord, ...] = ()
     ratings: tuple[Rating, ...] = field(default=())
+    sample_answers: tuple[SampleAnswers, ...] = ()
 
     @property
     def id(self) -> str:

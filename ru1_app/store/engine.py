@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from ru1_app.errors import Unavailable
 READS = "ru1_reads"  # execution option of a connection that only reads
 
 
-def make_engine(url: str) -> Engine:
+def make_engine(url: str, *, migrating: bool = False) -> Engine:
     """An engine for the URL; the folder of a SQLite file is made.
 
     SQLite's transactions begin with `BEGIN IMMEDIATE`: one that reads first and writes later would fail at
-    once under load, whatever its busy timeout. Those of `reading(engine)` take no lock.
+    once under load, whatever its busy timeout. Those of `reading(engine)` take no lock. When `migrating`, SQLite
+    does not check foreign keys: its way to change a table is to make a new one and drop the old.
 
     Raises:
         Unavailable: the URL is none, its driver is not installed, or the folder cannot be made.
@@ -33,7 +35,7 @@ def make_engine(url: str) -> Engine:
         raise Unavailable("RU1_DATABASE_URL is not an address this installation can open.") from error
     except OSError as error:
         raise Unavailable(f"The folder of the database cannot be made: {error.strerror}.") from error
-    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "connect", partial(_prepare, foreign_keys="OFF" if migrating else "ON"))
     event.listen(engine, "begin", _begin)
     return engine
 
@@ -53,9 +55,9 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
-def _prepare(connection: Any, record: Any) -> None:
+def _prepare(connection: Any, record: Any, *, foreign_keys: str) -> None:
     connection.isolation_level = None  # the driver begins no transactions of its own
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL", "busy_timeout=30000"):
+    for pragma in ("journal_mode=WAL", f"foreign_keys={foreign_keys}", "synchronous=FULL", "busy_timeout=30000"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

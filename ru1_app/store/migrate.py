@@ -8,7 +8,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, inspect
+from sqlalchemy import Connection, Engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from ru1_app.errors import Unavailable
@@ -20,12 +20,13 @@ UNREADABLE = "The database cannot be opened. Check RU1_DATA_DIR or RU1_DATABASE_
 
 def upgrade(url: str, revision: str = "head") -> None:
     """Bring the database to `revision`, creating it where it does not exist."""
-    engine = make_engine(url)
+    engine = make_engine(url, migrating=True)
     try:
         with engine.begin() as connection:
             config = _config()
             config.attributes["connection"] = connection
             command.upgrade(config, revision)
+            _check_foreign_keys(connection)
     except SQLAlchemyError as error:
         raise Unavailable(f"The database could not be brought up to date: {error}.") from error
     finally:
@@ -63,6 +64,12 @@ def check_revision(url: str, engine: Engine) -> None:
     if revision in known:
         raise Unavailable(f"The database is at revision {revision}, the app needs {head}: run `ru1 db upgrade`.")
     raise Unavailable(f"The database is at revision {revision!r}, which this version of the app does not know.")
+
+
+def _check_foreign_keys(connection: Connection) -> None:
+    """SQLite checked none while it migrated; a row that points nowhere undoes the upgrade."""
+    if connection.dialect.name == "sqlite" and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+        raise Unavailable("The database holds rows that point to missing ones; it was left as it was.")
 
 
 def _state(engine: Engine) -> tuple[str | None, bool]:

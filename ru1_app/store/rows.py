@@ -20,9 +20,12 @@ from ru1_app.domain import (
     Recovery,
     Region,
     Sample,
+    SampleAnswers,
     Score,
     ScoreRecord,
     Stage,
+    Uncertainty,
+    UncertaintyKind,
     Verdict,
 )
 from ru1_app.errors import InvalidInput
@@ -47,7 +50,7 @@ def from_sample(sample: Sample) -> SampleRow:
         reference_sha=sample.reference_sha,
         split_group=sample.split_group,
         corruption=sample.corruption,
-        corruption_name=sample.corruption.partition("@")[0] if sample.corruption else None,
+        corruption_name=_names(sample.corruption),
         severity=sample.severity,
         seed=sample.seed,
         source=sample.source,
@@ -88,6 +91,8 @@ def from_case(case: Case) -> RecoveryRow:
         seconds=recovery.seconds,
         app_version=recovery.app_version,
         created_at=recovery.created_at,
+        **_from_uncertainty(recovery.uncertainty),
+        sample_answers={each.condition.value: list(each.said) for each in case.sample_answers},
         answers=[_from_answer(number, record) for number, record in enumerate(case.answers)],
         scores=[_from_score(number, record) for number, record in enumerate(case.scores)],
         ratings=[from_rating(rating) for rating in case.ratings],
@@ -106,6 +111,7 @@ def to_case(row: RecoveryRow) -> Case:
         seconds=row.seconds,
         app_version=row.app_version,
         created_at=row.created_at,
+        uncertainty=_to_uncertainty(row),
     )
     return Case(
         to_sample(row.sample),
@@ -113,7 +119,28 @@ def to_case(row: RecoveryRow) -> Case:
         answers=tuple(_to_answer(each) for each in row.answers),
         scores=tuple(_to_score(each) for each in row.scores),
         ratings=tuple(_to_rating(each) for each in row.ratings),
+        sample_answers=tuple(
+            SampleAnswers(Condition(condition), tuple(said)) for condition, said in row.sample_answers.items()
+        ),
     )
+
+
+def _names(spec: str | None) -> str | None:
+    """The corruptions of a spec, joined with +; their severities, boxes and seed are in the spec itself."""
+    return None if spec is None else "+".join(step.partition("@")[0] for step in spec.split("+"))
+
+
+def _from_uncertainty(value: Uncertainty | None) -> dict[str, Any]:
+    boxes = [[r.x0, r.y0, r.x1, r.y1] for r in value.regions] if value else []
+    kind, share = (value.kind.value, value.share) if value else (None, None)
+    return {"uncertainty_kind": kind, "unsure_share": share, "unsure_regions": boxes}
+
+
+def _to_uncertainty(row: RecoveryRow) -> Uncertainty | None:
+    if row.uncertainty_kind is None or row.unsure_share is None:
+        return None
+    boxes = tuple(Region(x0, y0, x1, y1) for x0, y0, x1, y1 in row.unsure_regions)
+    return Uncertainty(UncertaintyKind(row.uncertainty_kind), row.unsure_share, boxes)
 
 
 def from_rating(rating: Rating) -> RatingRow:

@@ -205,7 +205,8 @@ def _filtered(verdict: Verdict | None, source: RatingSource | None, corruption: 
         rated = rated.where(RatingRow.source == source.value)
     query = select(RecoveryRow).where(RecoveryRow.id.in_(rated))
     if corruption is not None:
-        named = select(SampleRow.id).where(SampleRow.corruption_name == corruption)
+        within = "+" + SampleRow.corruption_name + "+"
+        named = select(SampleRow.id).where(within.contains(f"+{corruption}+", autoescape=True))
         query = query.where(RecoveryRow.sample_id.in_(named))
     return query
 

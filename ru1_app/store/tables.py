@@ -48,7 +48,14 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMES)
-    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON, list[str]: JSON, str: Text}
+    type_annotation_map = {
+        datetime: UtcDateTime,
+        dict[str, Any]: JSON,
+        dict[str, list[str]]: JSON,
+        list[list[float]]: JSON,
+        list[str]: JSON,
+        str: Text,
+    }
 
 
 class ImageRow(Base):
@@ -68,7 +75,7 @@ class SampleRow(Base):
     reference_sha: Mapped[str | None] = mapped_column(ForeignKey("images.sha"))
     split_group: Mapped[str] = mapped_column(String(64), index=True)
     corruption: Mapped[str | None]
-    corruption_name: Mapped[str | None] = mapped_column(String(64), index=True)
+    corruption_name: Mapped[str | None] = mapped_column(index=True)  # of a chain: joined with +
     severity: Mapped[float | None]
     seed: Mapped[int | None] = mapped_column(BigInteger)
     source: Mapped[str]
@@ -94,6 +101,10 @@ class RecoveryRow(Base):
     seconds: Mapped[float]
     app_version: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime]
+    uncertainty_kind: Mapped[str | None] = mapped_column(String(32))
+    unsure_share: Mapped[float | None] = mapped_column(index=True)
+    unsure_regions: Mapped[list[list[float]]]
+    sample_answers: Mapped[dict[str, list[str]]]
 
     sample: Mapped[SampleRow] = relationship(lazy="raise")
     answers: Mapped[list[AnswerRow]] = relationship(lazy="raise", order_by="AnswerRow.position")

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
+import json
 import sqlite3
+from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy.engine import make_url
 
 from ru1_app.config import Settings
+from ru1_app.domain import Case
 from ru1_app.errors import InvalidInput, Unavailable
-from ru1_app.store import migrate
+from ru1_app.store.blobs import Blobs
 from ru1_app.store.engine import make_engine
 from ru1_app.store.migrate import current_revision, upgrade
 from ru1_app.store.sql import Store
@@ -33,31 +38,64 @@ def test_the_migrations_make_exactly_the_tables(settings: Settings) -> None:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
 
 
-NEXT = """
-import sqlalchemy as sa
-from alembic import op
-
-revision, down_revision, branch_labels, depends_on = "0002", "0001", None, None
-
-
-def upgrade() -> None:
-    op.add_column("samples", sa.Column("note", sa.Text(), nullable=True))
-"""
-
-
-def test_an_old_database_is_refused_then_upgraded(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def fill_first_revision(url: str, blobs: Path) -> Case:
+    """A database as revision 0001 left it, with one rated case, written with nothing of today's tables."""
     case, images = make_case()
-    Store(settings.url, settings.blob_dir).add_case(rated(case), images)
-    later = shutil.copytree(migrate.MIGRATIONS, tmp_path / "migrations", ignore=shutil.ignore_patterns("__pycache__"))
-    (later / "versions" / "0002_next.py").write_text(NEXT)
-    monkeypatch.setattr(migrate, "MIGRATIONS", later)
+    case = rated(replace(case, recovery=replace(case.recovery, uncertainty=None), scores=(), answers=()))
+    upgrade(url, "0001")
+    store = Blobs(blobs)
+    sample, recovery, rating = case.sample, case.recovery, case.ratings[0]
+    assert sample.question
+    model = {f"model_{name}": getattr(recovery.model, name) for name in ("id", "revision", "engine")}
+    rows: list[tuple[str, dict[str, Any]]] = [
+        ("images", {"sha": store.put(data), "bytes": len(data), "width": 28, "height": 24})
+        for data in images.values()
+    ]
+    rows.append(("samples", {
+        "id": sample.id, "corrupted_sha": sample.corrupted_sha, "reference_sha": sample.reference_sha,
+        "split_group": sample.split_group, "corruption": sample.corruption, "corruption_name": "gaussian_noise",
+        "severity": sample.severity, "seed": sample.seed, "source": sample.source, "license": sample.license,
+        "question": sample.question.text, "options": json.dumps(sample.question.options),
+        "expected": sample.question.expected,
+    }))  # fmt: skip
+    rows.append(("recoveries", {
+        "id": recovery.id, "sample_id": sample.id, "image_sha": recovery.image_sha,
+        "uncertainty_sha": recovery.uncertainty_sha, **model, "seed": recovery.seed,
+        "settings": json.dumps(dict(recovery.settings)), "seconds": recovery.seconds,
+        "app_version": recovery.app_version, "created_at": recovery.created_at.replace(tzinfo=None).isoformat(" "),
+    }))  # fmt: skip
+    rows.append(("ratings", {
+        "id": rating.id, "recovery_id": recovery.id, "source": rating.source, "stage": rating.stage,
+        "verdict": rating.verdict, "severity": rating.severity, "answer_impact": rating.answer_impact,
+        "comment": rating.comment, "rater_id": rating.rater_id, "consent": True,
+        "taxonomy_version": rating.taxonomy_version, "guideline_version": rating.guideline_version,
+        "created_at": rating.created_at.replace(tzinfo=None).isoformat(" "),
+    }))  # fmt: skip
+    with sqlite3.connect(make_url(url).database or "") as raw:
+        for table, row in rows:
+            marks = ", ".join("?" * len(row))
+            raw.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", [str_or(v) for v in row.values()])
+    return case
+
+
+def str_or(value: Any) -> Any:
+    return str(value) if isinstance(value, StrEnum) else value
+
+
+def test_an_old_database_is_refused_then_upgraded(settings: Settings) -> None:
+    case = fill_first_revision(settings.url, settings.blob_dir)
     with pytest.raises(Unavailable, match="ru1 db upgrade"):
         Store(settings.url, settings.blob_dir)
     upgrade(settings.url)
-    assert current_revision(settings.url) == "0002"
-    assert Store(settings.url, settings.blob_dir).case(case.id).sample == case.sample
+    store = Store(settings.url, settings.blob_dir)
+    assert store.case(case.id) == case
+    assert [found.id for found in store.cases(corruption="gaussian_noise")] == [case.id]
+    chained, images = make_case(1)
+    spec = "fog@mid+gaussian_noise@low#1"
+    store.add_case(rated(replace(chained, sample=replace(chained.sample, corruption=spec, severity=None))), images)
+    assert {found.id for found in store.cases(corruption="gaussian_noise")} == {case.id, chained.id}
+    assert [found.id for found in store.cases(corruption="fog")] == [chained.id]
+    assert not store.cases(corruption="noise")
 
 
 def test_tables_without_a_revision_are_refused(settings: Settings) -> None:
