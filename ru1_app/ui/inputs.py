@@ -8,15 +8,17 @@ from typing import Any
 import gradio as gr
 
 from ru1_app.config import Settings
-from ru1_app.corruptions import CORRUPTIONS, LEVELS, MAX_SEED, CorruptionSpec, CorruptionStep
+from ru1_app.corruptions import LEVELS, MAX_SEED, CorruptionSpec
 from ru1_app.domain import Question
 from ru1_app.intake import Intake
 from ru1_app.models import RECOVERERS
 from ru1_app.scenes.examples import Example
 from ru1_app.ui import view
+from ru1_app.ui.chain_editor import ChainEditor, from_spec
+from ru1_app.ui.preview import Preview, PreviewData
 
-AS_IS = "as_is"
-FIRST = CorruptionStep("gaussian_noise", LEVELS["mid"])  # what the page starts with
+AS_IS = "used as it is"
+FIRST = CorruptionSpec.of("gaussian_noise", LEVELS["mid"])  # what the page starts with
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +29,6 @@ class Source:
     source: str = "upload"
     license: str | None = None
     question: Question | None = None
-
-
-def menu() -> list[tuple[str, str]]:
-    """The corruptions: as it is, then the registry by step of the imaging chain."""
-    named = [(f"{entry.step.capitalize()}: {entry.label}", name) for name, entry in CORRUPTIONS.items()]
-    return [("None: already corrupted, use as it is", AS_IS), *named]
 
 
 def build(settings: Settings, examples: list[Example]) -> dict[str, Any]:
@@ -55,34 +51,20 @@ def _image(examples: list[Example]) -> dict[str, Any]:
             label="Or pick an example", columns=4, height="auto", allow_preview=False, format="png",
             interactive=False, buttons=[], elem_id="examples",
         )  # fmt: skip
-    parts["preview"] = gr.HTML("", elem_id="preview", padding=False)
+    parts["preview"] = Preview(elem_id="preview", padding=False)
+    parts["sprite"] = gr.HTML("", elem_id="sprite", padding=False)
     return parts
 
 
 def _corruption() -> dict[str, Any]:
-    parts: dict[str, Any] = {}
     gr.Markdown("### 2 · Corruption")
-    parts["corruption"] = gr.Dropdown(menu(), value=FIRST.name, label="What damages it", elem_id="corruption")
-    with gr.Column(elem_id="strength") as parts["strength"]:
-        with gr.Row():
-            parts["level"] = gr.Radio(
-                list(LEVELS), value=FIRST.level, label="Level", elem_id="level", min_width=250, scale=3
-            )
-            parts["severity"] = gr.Slider(
-                0, 1, value=round(FIRST.severity, 4), step=0.01, label="Severity", elem_id="severity",
-                min_width=150, scale=2, buttons=[],
-            )  # fmt: skip
-        with gr.Row(elem_id="seed-row"):
-            parts["noise_seed"] = gr.Number(
-                0, label="Corruption seed", precision=0, minimum=0, maximum=MAX_SEED,
-                elem_id="noise-seed", min_width=120,
-            )  # fmt: skip
-            parts["dice"] = gr.Button("New seed", elem_id="dice", min_width=110, scale=0)
-        parts["spec"] = gr.Textbox(
-            str(CorruptionSpec((FIRST,))), label="As text: copy it, or paste one and press Enter", elem_id="spec",
-            max_length=400, buttons=["copy"],
-        )  # fmt: skip
-    return parts
+    return {
+        "chain": ChainEditor(from_spec(FIRST), elem_id="chain", padding=False),
+        "spec": gr.Textbox(
+            str(FIRST), label="As text: copy it, or paste one and press Enter", elem_id="spec", max_length=400,
+            buttons=["copy"],
+        ),
+    }  # fmt: skip
 
 
 def _question() -> dict[str, Any]:
@@ -114,9 +96,11 @@ def _model(settings: Settings) -> dict[str, Any]:
     return parts
 
 
-def show_source(source: Source, image: Any, text: str) -> str:
+def show_source(source: Source, image: Any, text: str) -> PreviewData:
     """The preview of what the model will get; large images are shown smaller, and are used whole."""
     height, width = image.shape[:2]
     notes = "; ".join((source.intake.name, f"{width}x{height}", *source.intake.notes))
-    small = view.image_uri(view.reduced(image, view.PREVIEW_SIDE))
-    return view.picture(small, "The image that the model gets", f"What the model gets ({text}) · {notes}")
+    small = view.preview_uri(view.reduced(image, view.PREVIEW_SIDE))
+    return PreviewData(
+        image=small, alt="The image that the model gets", caption=f"What the model gets ({text}) · {notes}"
+    )

@@ -13,7 +13,7 @@ from ru1_app.ui import cases_page, recover_page
 from ru1_app.wiring import App
 
 CSS = Path(__file__).with_name("style.css")
-SCRIPTS = [Path(__file__).with_name(name) for name in ("page.js", "upload.js")]
+SCRIPTS = [Path(__file__).with_name(name) for name in ("boxes.js", "page.js", "upload.js")]
 
 
 def create_ui(app: App) -> gr.Blocks:
@@ -28,7 +28,7 @@ def create_ui(app: App) -> gr.Blocks:
 
 def look(settings: Settings) -> dict[str, Any]:
     """Theme, style and scripts for `launch`; colours raised to WCAG AA contrast."""
-    limits = f"const ru1 = {json.dumps({'maxBytes': settings.max_bytes})};"
+    limits = f"window.ru1 = {json.dumps({'maxBytes': settings.max_bytes})};"
     head = "".join(f"<script>{text}</script>" for text in (limits, *(path.read_text("utf-8") for path in SCRIPTS)))
     theme = gr.themes.Default(primary_hue="blue").set(
         block_info_text_color="*neutral_600",

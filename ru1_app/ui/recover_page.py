@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,15 +10,17 @@ from typing import Any
 import gradio as gr
 
 from ru1_app.config import ROOT
-from ru1_app.corruptions import LEVELS, CorruptionSpec, corrupt, entry_of
+from ru1_app.corruptions import CorruptionSpec, corrupt, entry_of
 from ru1_app.errors import InvalidInput, Ru1Error
 from ru1_app.intake import read_file
 from ru1_app.pipeline import RunProgress, RunRequest, RunResult, make_question
 from ru1_app.scenes.examples import load_examples
 from ru1_app.ui import flag_panel, inputs, view
+from ru1_app.ui.chain_editor import from_spec, to_spec
 from ru1_app.ui.compare import compare
 from ru1_app.ui.errors import shown
-from ru1_app.ui.inputs import AS_IS, Source
+from ru1_app.ui.inputs import Source
+from ru1_app.ui.thumbnails import sprite_style
 from ru1_app.wiring import App, Loading
 
 EXAMPLES = ROOT / "assets" / "examples"
@@ -68,16 +69,9 @@ def build(app: App) -> None:
         done = app.loading in (Loading.READY, Loading.FAILED)
         return view.notice(app.loading_text, NOTICE[app.loading]), gr.Timer(active=not done)
 
-    def spec_of(values: dict[Any, Any]) -> CorruptionSpec | None:
-        if values[left["corruption"]] == AS_IS:
-            return None
-        level, seed = values[left["level"]], values[left["noise_seed"]]
-        severity = LEVELS[level] if level else float(values[left["severity"]])
-        return CorruptionSpec.of(values[left["corruption"]], severity, int(seed or 0))
-
     def show_preview(values: dict[Any, Any]) -> dict[Any, Any]:
-        spec, source = spec_of(values), values[source_state]
-        text = "used as it is" if spec is None else str(spec)
+        spec, source = to_spec(values[left["chain"]]), values[source_state]
+        text = inputs.AS_IS if spec is None else str(spec)
         changed: dict[Any, Any] = {left["spec"]: text}
         if source is not None:
             image = source.intake.image if spec is None else corrupt(source.intake.image, spec)
@@ -85,7 +79,12 @@ def build(app: App) -> None:
         return changed
 
     def take(source: Source, values: dict[Any, Any]) -> dict[Any, Any]:
-        return {source_state: source, left["note"]: "", **show_preview({**values, source_state: source})}
+        return {
+            source_state: source,
+            left["note"]: "",
+            left["sprite"]: sprite_style(source.intake.image),
+            **show_preview({**values, source_state: source}),
+        }
 
     def on_upload(values: dict[Any, Any]) -> Iterator[dict[Any, Any]]:
         path = Path(values[left["file"]])
@@ -110,31 +109,13 @@ def build(app: App) -> None:
             **dict(zip((left[letter] for letter in "ABCD"), options, strict=True)),
         }
 
-    def on_corruption(values: dict[Any, Any]) -> dict[Any, Any]:
-        used = values[left["corruption"]] != AS_IS
-        return {left["strength"]: gr.Column(visible=used), **show_preview(values)}
-
-    def on_level(values: dict[Any, Any]) -> dict[Any, Any]:
-        return {left["severity"]: round(LEVELS[values[left["level"]]], 4), **show_preview(values)}
-
-    def on_severity(values: dict[Any, Any]) -> dict[Any, Any]:
-        return {left["level"]: None, **show_preview({**values, left["level"]: None})}
-
-    def on_dice(values: dict[Any, Any]) -> dict[Any, Any]:
-        seed = secrets.randbelow(10_000)
-        return {left["noise_seed"]: seed, **show_preview({**values, left["noise_seed"]: seed})}
-
     def on_spec(values: dict[Any, Any]) -> dict[Any, Any]:
-        spec = CorruptionSpec.parse(values[left["spec"]])
-        step = spec.steps[0]
-        entry_of(step.name)
-        chosen = {
-            left["corruption"]: step.name,
-            left["level"]: step.level,
-            left["severity"]: round(step.severity, 4),
-            left["noise_seed"]: spec.seed,
-        }
-        return {**chosen, **show_preview({**values, **chosen})}
+        text = values[left["spec"]].strip()
+        spec = None if text in ("", inputs.AS_IS) else CorruptionSpec.parse(text)
+        for name in spec.names if spec else ():
+            entry_of(name)
+        chain = from_spec(spec)
+        return {left["chain"]: chain, **show_preview({**values, left["chain"]: chain})}
 
     def request_of(values: dict[Any, Any]) -> RunRequest:
         source = values[source_state]
@@ -145,7 +126,7 @@ def build(app: App) -> None:
         if known and question and (known.text, known.options) == (question.text, question.options):
             question = known
         return RunRequest(
-            source.intake, spec_of(values), question, values[left["model"]], settings.answerer,
+            source.intake, to_spec(values[left["chain"]]), question, values[left["model"]], settings.answerer,
             int(values[left["seed"]] or 0), int(values[left["steps"]]), int(values[left["samples"]]),
             source.source, source.license,
         )  # fmt: skip
@@ -194,9 +175,9 @@ def build(app: App) -> None:
         stopping.add(person.session_hash)
         return {left["stop"]: gr.Button(visible=False), right["progress"]: view.progress("Stopping", 0.0)}
 
-    preview_inputs = [source_state, *(left[k] for k in ("corruption", "level", "severity", "noise_seed"))]
+    preview_inputs = [source_state, left["chain"]]
     preview_outputs = [left["spec"], left["preview"]]
-    taken = [source_state, left["note"], *preview_outputs]
+    taken = [source_state, left["note"], left["sprite"], *preview_outputs]
     private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     quick: dict[str, Any] = {**private, "trigger_mode": "always_last"}
     timer.tick(show_loading, None, [right["loading"], timer], **private)
@@ -205,12 +186,8 @@ def build(app: App) -> None:
         fields = [left["question"], *(left[letter] for letter in "ABCD")]
         left["gallery"].select(shown(on_example), preview_inputs, [*taken, *fields], **quick)
     given = set(preview_inputs)
-    left["corruption"].input(shown(on_corruption), given, [left["strength"], *preview_outputs], **quick)
-    left["level"].input(shown(on_level), given, [left["severity"], *preview_outputs], **quick)
-    left["severity"].input(shown(on_severity), given, [left["level"], *preview_outputs], **quick)
-    left["noise_seed"].input(shown(show_preview), given, preview_outputs, **quick)
-    left["dice"].click(shown(on_dice), given, [left["noise_seed"], *preview_outputs], **quick)
-    left["spec"].submit(shown(on_spec), {left["spec"], *given}, [*preview_inputs[1:], *preview_outputs], **quick)
+    left["chain"].changed(shown(show_preview), given, preview_outputs, **quick)
+    left["spec"].submit(shown(on_spec), {left["spec"], *given}, [left["chain"], *preview_outputs], **quick)
     asked = {left[k] for k in ("question", "A", "B", "C", "D", "model", "steps", "samples", "seed")}
     acting = [right["progress"], left["run"], left["stop"]]
     results = [right[k] for k in ("compare", "scores", "answers", "provenance")]

@@ -32,6 +32,14 @@ def image_uri(image: Image8) -> str:
     return png_uri(png_bytes(image))
 
 
+def preview_uri(image: Image8) -> str:
+    """The same, quicker and larger: for pictures that change while a slider moves."""
+    done, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    if not done:
+        raise RuntimeError("OpenCV could not encode the preview")
+    return png_uri(data.tobytes())
+
+
 def reduced(image: Image8, side: int) -> Image8:
     """The image with its longest side at most `side`, for previews and lists only."""
     height, width = image.shape[:2]

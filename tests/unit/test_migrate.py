@@ -48,8 +48,7 @@ def fill_first_revision(url: str, blobs: Path) -> Case:
     assert sample.question
     model = {f"model_{name}": getattr(recovery.model, name) for name in ("id", "revision", "engine")}
     rows: list[tuple[str, dict[str, Any]]] = [
-        ("images", {"sha": store.put(data), "bytes": len(data), "width": 28, "height": 24})
-        for data in images.values()
+        ("images", {"sha": store.put(data), "bytes": len(data), "width": 28, "height": 24}) for data in images.values()
     ]
     rows.append(("samples", {
         "id": sample.id, "corrupted_sha": sample.corrupted_sha, "reference_sha": sample.reference_sha,
