@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 
 from ru1_app import __version__
-from ru1_app.corruptions import CorruptionSpec, corrupt
+from ru1_app.corruptions import CorruptionSpec, Geometry, apply_spec
+from ru1_app.corruptions.base import Mask
 from ru1_app.domain import (
+    Answered,
     AnswerRecord,
     Case,
     Condition,
@@ -24,13 +26,17 @@ from ru1_app.domain import (
     Question,
     Recovery,
     Sample,
+    SampleAnswers,
     ScoreRecord,
+    UncertaintyKind,
 )
 from ru1_app.errors import InvalidInput, ModelFailed
 from ru1_app.images import Image8, digest, png_bytes
 from ru1_app.intake import Intake
 from ru1_app.models.base import Answerer, AnswerRequest, Progress, Recovered, Recoverer, RecoverRequest
-from ru1_app.scoring.base import Pair, Scorer
+from ru1_app.scorecard import Evidence, score_run
+from ru1_app.scoring.base import Scorer
+from ru1_app.uncertainty import deviation, summarise
 
 UNCERTAINTY_FULL = 64.0  # expected error in levels that the stored uncertainty map shows as white
 
@@ -70,8 +76,9 @@ class RunResult:
     recovered: Image8
     reference: Image8 | None
     draws: tuple[Image8, ...]
-    uncertainty: Any | None  # float32 [H, W], expected |error| in levels
+    uncertainty: Any | None  # float32 [H, W] in levels; `case.recovery.uncertainty` says of what kind
     uncertainty_note: str | None
+    mask: Mask | None = None  # [H, W], true where the corruption may have changed the reference; None = all or unknown
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     def answer(self, condition: Condition) -> AnswerRecord | None:
@@ -102,7 +109,8 @@ class Pipeline:
         yield RunProgress("Loading the model", 0.0)
         recoverer = self.recoverer(request.model)
         reference = request.intake.image if request.spec else None
-        corrupted = corrupt(request.intake.image, request.spec) if request.spec else request.intake.image
+        damage = apply_spec(request.intake.image, request.spec) if request.spec else None
+        corrupted = damage.image if damage else request.intake.image
         recovered = None
         began = time.perf_counter()
         for event in recoverer.recover(RecoverRequest(corrupted, request.seed, request.steps, request.samples)):
@@ -116,33 +124,27 @@ class Pipeline:
         seconds = {"recover": time.perf_counter() - began}
         yield RunProgress("Scoring", 0.65, recovered.images[0])
         began = time.perf_counter()
-        scores = self._scores(corrupted, recovered.images[0], reference)
+        evidence = Evidence(
+            corrupted, recovered.images[0], reference, request.spec,
+            damage.mask if damage else None, damage.geometry if damage else Geometry.KEPT,
+        )  # fmt: skip
+        scores = score_run(self.scorers(), evidence)
         seconds["score"] = time.perf_counter() - began
         yield RunProgress("Answering", 0.8, recovered.images[0])
         began = time.perf_counter()
-        answers = self.answers(request, corrupted, recovered.images[0])
+        answers, said = self._answers(request, corrupted, recovered.images)
         seconds["answer"] = time.perf_counter() - began
-        yield _result(request, recoverer, corrupted, reference, recovered, scores, answers, seconds)
+        yield _result(request, recoverer, evidence, recovered, scores, answers, said, seconds)
 
-    def answers(self, request: RunRequest, corrupted: Image8, recovered: Image8 | None) -> tuple[AnswerRecord, ...]:
-        """Answer the question in each condition; no question, no answers."""
+    def _answers(
+        self, request: RunRequest, corrupted: Image8, draws: Sequence[Image8]
+    ) -> tuple[tuple[AnswerRecord, ...], tuple[SampleAnswers, ...]]:
+        """The answers in each condition, and those over the draws; no question, no answers."""
         if request.question is None:
-            return ()
-        return ask(self.answerer(request.answerer), request.question, corrupted, recovered)
-
-    def _scores(self, corrupted: Image8, recovered: Image8, reference: Image8 | None) -> tuple[ScoreRecord, ...]:
-        if reference is None:
-            pairs = {PairKind.RECOVERED_CORRUPTED: Pair(recovered, corrupted)}
-        else:
-            pairs = {
-                PairKind.CORRUPTED_REFERENCE: Pair(corrupted, reference),
-                PairKind.RECOVERED_REFERENCE: Pair(recovered, reference),
-            }
-        return tuple(
-            ScoreRecord(kind, score, scorer.spec.model)
-            for scorer in self.scorers().values()
-            for kind, score in zip(pairs, scorer.score(list(pairs.values())), strict=True)
-        )
+            return (), ()
+        answerer = self.answerer(request.answerer)
+        answers = ask(answerer, request.question, corrupted, draws[0])
+        return answers, ask_draws(answerer, request.question, corrupted, draws, answers)
 
 
 def ask(
@@ -157,6 +159,30 @@ def ask(
         AnswerRecord(condition, answered, answerer.ref)
         for condition, answered in zip(shown, answerer.answer(requests), strict=True)
     )
+
+
+def ask_draws(
+    answerer: Answerer, question: Question, corrupted: Image8, draws: Sequence[Image8], answers: Sequence[AnswerRecord]
+) -> tuple[SampleAnswers, ...]:
+    """What is said when each further draw takes the place of the recovery; `answers` hold the first draw's."""
+    if len(draws) < 2:
+        return ()
+    first = {record.condition: _said(record.answered) for record in answers}
+    shown: dict[Condition, list[list[Image8]]] = {
+        Condition.RECOVERED: [[draw] for draw in draws[1:]],
+        Condition.BOTH: [[corrupted, draw] for draw in draws[1:]],
+    }
+    requests = [AnswerRequest(images, c, question) for c, rows in shown.items() for images in rows]
+    said = [_said(each) for each in answerer.answer(requests)]
+    more = len(draws) - 1
+    return tuple(
+        SampleAnswers(condition, (first[condition], *said[k * more : (k + 1) * more]))
+        for k, condition in enumerate(shown)
+    )
+
+
+def _said(answered: Answered) -> str:
+    return answered.choice or answered.text.strip()
 
 
 def make_question(text: str, options: tuple[str, ...] = ()) -> Question | None:
@@ -188,11 +214,11 @@ def uncertainty_png(uncertainty: Any) -> bytes:
 def _result(
     request: RunRequest,
     recoverer: Recoverer,
-    corrupted: Image8,
-    reference: Image8 | None,
+    evidence: Evidence,
     recovered: Recovered,
     scores: tuple[ScoreRecord, ...],
     answers: tuple[AnswerRecord, ...],
+    said: tuple[SampleAnswers, ...],
     seconds: Mapping[str, float],
 ) -> RunResult:
     images: dict[str, bytes] = {}
@@ -201,19 +227,20 @@ def _result(
         images[digest(data)] = data
         return digest(data)
 
+    reference, spec = evidence.reference, request.spec
     sample = Sample(
         id=uuid.uuid4().hex,
-        corrupted_sha=keep(png_bytes(corrupted)),
+        corrupted_sha=keep(png_bytes(evidence.corrupted)),
         reference_sha=None if reference is None else keep(png_bytes(reference)),
         split_group=request.intake.source_sha,
-        corruption=None if request.spec is None else str(request.spec),
-        severity=None if request.spec is None else request.spec.severity,
-        seed=None if request.spec is None else request.spec.seed,
+        corruption=None if spec is None else str(spec),
+        severity=None if spec is None else spec.severity,
+        seed=None if spec is None else spec.seed,
         source=request.source,
         license=request.license,
         question=request.question,
     )
-    unsure = recovered.uncertainty
+    unsure, kind = _uncertainty(recovered)
     recovery = Recovery(
         id=uuid.uuid4().hex,
         sample_id=sample.id,
@@ -225,15 +252,24 @@ def _result(
         seconds=recovered.seconds,
         app_version=__version__,
         created_at=datetime.now(UTC),
+        uncertainty=None if unsure is None else summarise(unsure, kind),
     )
     return RunResult(
-        case=Case(sample, recovery, answers, scores),
+        case=Case(sample, recovery, answers, scores, sample_answers=said),
         images=images,
-        corrupted=corrupted,
+        corrupted=evidence.corrupted,
         recovered=recovered.images[0],
         reference=reference,
         draws=recovered.images,
         uncertainty=unsure,
-        uncertainty_note=recovered.uncertainty_note,
+        uncertainty_note=None if unsure is not None else recovered.uncertainty_note,
+        mask=evidence.mask,
         seconds=seconds,
     )
+
+
+def _uncertainty(recovered: Recovered) -> tuple[Any | None, UncertaintyKind]:
+    """How the draws differ, where there are several; else the error that the model itself expects."""
+    if len(recovered.images) > 1:
+        return deviation(recovered.images), UncertaintyKind.DEVIATION
+    return recovered.uncertainty, UncertaintyKind.PREDICTED
