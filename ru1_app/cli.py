@@ -170,21 +170,20 @@ def score(
     reference: Annotated[Path, typer.Argument(help="The clean image.")],
     json_: Json = False,
 ) -> None:
-    """SSIM, PSNR and CLIP similarity of a recovery to its reference."""
+    """Every score of a recovery against its reference; those of one image alone are of the recovery."""
     from ru1_app.intake import read_file
-    from ru1_app.scoring.base import Pair
+    from ru1_app.scoring.base import Pair, mismatch
     from ru1_app.wiring import wire
 
     app = wire()
     pair = Pair(read_file(recovery, app.settings).image, read_file(reference, app.settings).image)
-    if pair.image.shape != pair.other.shape:
-        a, b = (f"{image.shape[1]}x{image.shape[0]}" for image in (pair.image, pair.other))
-        raise InvalidInput(f"The images differ in size ({a} and {b}). Scores never resample: give one size.")
+    if reason := mismatch(pair):
+        raise InvalidInput(f"They cannot be scored: {reason}. Give two images of one size.")
     document: dict[str, Any] = {}
     for name, scorer in app.scorers().items():
         value = scorer.score([pair])[0]
         document[name] = {"value": value.value, "reason": value.reason, "model": scorer.spec.model}
-    lines = [f"{n:5} {v['reason'] if v['value'] is None else format(v['value'], '.4f')}" for n, v in document.items()]
+    lines = [f"{n:10} {v['reason'] if v['value'] is None else format(v['value'], '.4f')}" for n, v in document.items()]
     _show(document, json_, lines)
 
 

@@ -16,7 +16,7 @@ from ru1_app.models.base import AnswerRequest, Progress, Recovered, RecoverReque
 from ru1_app.pipeline import Pipeline
 from ru1_app.scoring.base import Pair, Scorer, ScorerSpec
 from ru1_app.scoring.psnr import PsnrScorer
-from ru1_app.scoring.ssim import SsimScorer
+from ru1_app.scoring.ssim import SSIM
 from ru1_app.wiring import App
 
 FAKE = ModelRef("fake", "0", "tests")
@@ -55,18 +55,19 @@ class FakeAnswerer:
 class FakeClip:
     """One minus the mean absolute difference."""
 
-    spec = ScorerSpec("clip", "CLIP similarity", "0", -1, 1, True, "", "Fake.", "All.", "fake CLIP")
+    spec = ScorerSpec("clip", "CLIP similarity", "0", -1, 1, True, "", "Fake.", "All.", "fake CLIP", aligned=False)
 
     def score(self, pairs: Sequence[Pair]) -> list[Score]:
-        return [
-            Score("clip", "0", 1 - float(np.abs(p.image.astype(float) - p.other.astype(float)).mean()) / 255)
-            for p in pairs
-        ]
+        return [Score("clip", "0", self._one(pair.image, pair.other)) for pair in pairs]
+
+    def _one(self, image: Image8, other: Image8 | None) -> float:
+        assert other is not None
+        return 1 - float(np.abs(image.astype(float) - other.astype(float)).mean()) / 255
 
 
 def fake_scorers() -> dict[str, Scorer]:
     """The real SSIM and PSNR, a fake CLIP."""
-    return {"ssim": SsimScorer(), "psnr": PsnrScorer(), "clip": FakeClip()}
+    return {"ssim": SSIM, "psnr": PsnrScorer(), "clip": FakeClip()}
 
 
 class FakeApp(App):

@@ -59,7 +59,7 @@ def make_features() -> Any:
     from datasets import Features, Image, List, Value
 
     text, whole, real, yes = (Value(kind) for kind in ("string", "int64", "float64", "bool"))
-    region = {**dict.fromkeys(("x0", "y0", "x1", "y1"), real), "category": text}
+    box = dict.fromkeys(("x0", "y0", "x1", "y1"), real)
     model = dict.fromkeys(("model_id", "model_revision", "model_engine"), text)
     answer = {
         "condition": text, "text": text, "choice": text, "confidence": real, "correct": yes, "in_scope": yes,
@@ -76,6 +76,7 @@ def make_features() -> Any:
         "recovered_sha256",
         "reference_sha256",
         "uncertainty_sha256",
+        "uncertainty_kind",
         "verdict",
         "answer_impact",
         "comment",
@@ -103,12 +104,14 @@ def make_features() -> Any:
             **{name: Image() for name in IMAGES},
             **dict.fromkeys(strings, text),
             **dict.fromkeys(("severity", "confidence", "ratings", "corruption_seed", "seed"), whole),
-            **dict.fromkeys(("corruption_severity", "seconds"), real),
+            **dict.fromkeys(("corruption_severity", "unsure_share", "seconds"), real),
             **model,
             "consent": yes,
             "categories": List(text),
             "category_severities": List(whole),
-            "regions": List(region),
+            "regions": List({**box, "category": text}),
+            "unsure_regions": List(box),
+            "sample_answers": List({"condition": text, "said": List(text)}),
             "options": List(text),
             "answers": List(answer),
             "scores": List(score),

@@ -10,10 +10,10 @@ from typing import Any
 
 from ru1_app.corruptions import CorruptionSpec
 from ru1_app.domain import AnswerRecord, Case, Rating, RatingSource
-from ru1_app.errors import ExportFailed, InvalidInput
+from ru1_app.errors import ExportFailed
 from ru1_app.protocol import record_schema
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 TEST_SHARE = 0.1
 
 
@@ -40,6 +40,7 @@ def to_record(case: Case, rating: Rating) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "id": case.id,
         **_sample(case),
+        **_uncertainty(case),
         **_judgement(rating, len(current(case))),
         **_question(case),
         "scores": [{"pair": s.pair.value, **asdict(s.score), "model": s.model} for s in case.scores],
@@ -70,6 +71,7 @@ def _validator() -> Any:
 
 def _sample(case: Case) -> dict[str, Any]:
     sample = case.sample
+    spec = CorruptionSpec.parse(sample.corruption) if sample.corruption else None
     return {
         "sample_id": sample.id,
         "split_group": sample.split_group,
@@ -78,9 +80,9 @@ def _sample(case: Case) -> dict[str, Any]:
         "recovered_sha256": case.recovery.image_sha,
         "reference_sha256": sample.reference_sha,
         "uncertainty_sha256": case.recovery.uncertainty_sha,
-        "corruption": sample.corruption.partition("@")[0] if sample.corruption else None,
+        "corruption": "+".join(spec.names) if spec else None,
         "corruption_spec": sample.corruption,
-        "corruption_level": _level(sample.corruption),
+        "corruption_level": spec.level if spec else None,
         "corruption_severity": sample.severity,
         "corruption_seed": sample.seed,
         "sample_source": sample.source,
@@ -88,11 +90,14 @@ def _sample(case: Case) -> dict[str, Any]:
     }
 
 
-def _level(spec: str | None) -> str | None:
-    try:
-        return None if spec is None else CorruptionSpec.parse(spec).level
-    except InvalidInput:  # written by a version that knew more forms
-        return None
+def _uncertainty(case: Case) -> dict[str, Any]:
+    found = case.recovery.uncertainty
+    boxes = found.regions if found else ()
+    return {
+        "uncertainty_kind": found.kind.value if found else None,
+        "unsure_share": found.share if found else None,
+        "unsure_regions": [{"x0": r.x0, "y0": r.y0, "x1": r.x1, "y1": r.y1} for r in boxes],
+    }
 
 
 def _judgement(rating: Rating, count: int) -> dict[str, Any]:
@@ -126,6 +131,7 @@ def _question(case: Case) -> dict[str, Any]:
         "options": list(question.options) if question else [],
         "expected": question.expected if question else None,
         "answers": [_answer(case, record) for record in case.answers],
+        "sample_answers": [{"condition": s.condition.value, "said": list(s.said)} for s in case.sample_answers],
     }
 
 

@@ -1,13 +1,16 @@
-"""Scorers by name. SSIM and PSNR need no torch; CLIP loads its weights here."""
+"""Scorers by name. Only CLIP needs torch; it loads its weights here."""
 
 from __future__ import annotations
 
 from ru1_app.config import Settings
 from ru1_app.errors import InvalidInput
 from ru1_app.scoring.base import Pair, Scorer, ScorerSpec
+from ru1_app.scoring.ciede import CIEDE2000
 from ru1_app.scoring.clip import load_embedded, load_openai
+from ru1_app.scoring.ms_ssim import MS_SSIM
+from ru1_app.scoring.no_reference import BLOCKINESS, NOISE, SHARPNESS
 from ru1_app.scoring.psnr import PsnrScorer
-from ru1_app.scoring.ssim import SsimScorer
+from ru1_app.scoring.ssim import SSIM
 
 __all__ = ["Pair", "Scorer", "ScorerSpec", "load_scorers"]
 
@@ -26,4 +29,6 @@ def load_scorers(settings: Settings) -> dict[str, Scorer]:
     """
     if settings.clip not in CLIPS:
         raise InvalidInput(f"RU1_CLIP={settings.clip!r} is not one of {', '.join(CLIPS)}.")
-    return {"ssim": SsimScorer(), "psnr": PsnrScorer(), "clip": CLIPS[settings.clip](settings)}
+    clip = CLIPS[settings.clip](settings)
+    scorers: tuple[Scorer, ...] = (SSIM, MS_SSIM, PsnrScorer(), CIEDE2000, clip, SHARPNESS, NOISE, BLOCKINESS)
+    return {scorer.spec.name: scorer for scorer in scorers}

@@ -1,12 +1,13 @@
 """CLIP similarity: the cosine of two image embeddings, through open_clip.
 
-The score is the plain cosine; the reward's shaping exp(-5 (1 - cos)) belongs to training. Embeddings of
-equal images are computed once per call.
+The score is the plain cosine; the reward's shaping exp(-5 (1 - cos)) belongs to training.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from PIL import Image
 from ru1_app.domain import Score
 from ru1_app.errors import Unavailable
 from ru1_app.images import Image8, digest
-from ru1_app.scoring.base import Pair, ScorerSpec, mismatch
+from ru1_app.scoring.base import Pair, ScorerSpec, mismatch, scored
 
 WEIGHTS = "open_clip_model.safetensors"
+KEPT = 64  # embeddings in memory
 OPENAI = "ViT-B-32-quickgelu"  # OpenAI's weights need QuickGELU; plain ViT-B-32 is GELU in open_clip 3
 
 
@@ -39,7 +41,10 @@ class ClipScorer:
             definition="Cosine of the two images' CLIP embeddings: do they show the same thing? 1 = identical.",
             blind_to="Everything outside the centre square, and details finer than its input (small text, faces).",
             model=name,
+            aligned=False,
         )
+        self._kept: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
+        self._lock = threading.Lock()
 
     def embed(self, images: Sequence[Image8]) -> NDArray[np.float32]:
         """Unit embeddings [N, D] of RGB uint8 images of any size."""
@@ -51,24 +56,40 @@ class ClipScorer:
         return np.asarray(features.float().cpu().numpy(), np.float32)
 
     def score(self, pairs: Sequence[Pair]) -> list[Score]:
-        """One cosine per pair; each different image is embedded once."""
-        unique: dict[str, Image8] = {}
-        keys = [[_key(image, unique) for image in (pair.image, pair.other)] for pair in pairs]
-        if not unique:
-            return []
-        rows = dict(zip(unique, self.embed(list(unique.values())), strict=True))
-        scores = []
-        for pair, (a, b) in zip(pairs, keys, strict=True):
-            reason = mismatch(pair)
-            value = None if reason else float(np.clip(rows[a] @ rows[b], -1, 1))
-            scores.append(Score(self.spec.name, self.spec.version, value, reason))
-        return scores
+        """One cosine per pair. An image seen lately is not embedded again: within a run, each is embedded once."""
+        keys = [tuple(_key(image) for image in (pair.image, pair.other) if image is not None) for pair in pairs]
+        images = {
+            key: image
+            for pair, names in zip(pairs, keys, strict=True)
+            for key, image in zip(names, (pair.image, pair.other), strict=False)
+            if image is not None
+        }
+        rows = self._rows(images)
+        return [self._one(pair, names, rows) for pair, names in zip(pairs, keys, strict=True)]
+
+    def _one(self, pair: Pair, names: tuple[str, ...], rows: Mapping[str, NDArray[np.float32]]) -> Score:
+        if reason := mismatch(pair):
+            return scored(self.spec, None, reason)
+        return scored(self.spec, float(np.clip(rows[names[0]] @ rows[names[1]], -1, 1)))
+
+    def _rows(self, images: Mapping[str, Image8]) -> dict[str, NDArray[np.float32]]:
+        """The embedding of each image by its key, from memory where it is there."""
+        with self._lock:
+            rows = {key: self._kept[key] for key in images if key in self._kept}
+        new = {key: image for key, image in images.items() if key not in rows}
+        if new:
+            rows |= dict(zip(new, self.embed(list(new.values())), strict=True))
+        with self._lock:
+            for key in images:
+                self._kept[key] = rows[key]
+                self._kept.move_to_end(key)
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        return rows
 
 
-def _key(image: Image8, seen: dict[str, Image8]) -> str:
-    name = digest(np.ascontiguousarray(image).tobytes() + str(image.shape).encode())
-    seen.setdefault(name, image)
-    return name
+def _key(image: Image8) -> str:
+    return digest(np.ascontiguousarray(image).tobytes() + str(image.shape).encode())
 
 
 def load_embedded(folder: Path) -> ClipScorer:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ru1_app.domain import Score
 from ru1_app.images import Image8
-from ru1_app.scoring.base import Pair, ScorerSpec, mismatch
+from ru1_app.scoring.base import Pair, ScorerSpec, mismatch, scored
 
 IDENTICAL = "identical"
 
@@ -21,7 +21,7 @@ def psnr(a: Image8, b: Image8) -> float:
 
 
 class PsnrScorer:
-    """Pixel fidelity."""
+    """Pixel fidelity; identical images have no finite value and say so."""
 
     spec = ScorerSpec(
         name="psnr",
@@ -36,12 +36,11 @@ class PsnrScorer:
     )
 
     def score(self, pairs: Sequence[Pair]) -> list[Score]:
-        """One score per pair; identical images have no finite value and say so."""
+        """One score per pair."""
         return [self._one(pair) for pair in pairs]
 
     def _one(self, pair: Pair) -> Score:
-        reason, value = mismatch(pair), None
-        if reason is None:
-            decibels = psnr(pair.image, pair.other)
-            value, reason = (decibels, None) if math.isfinite(decibels) else (None, IDENTICAL)
-        return Score(self.spec.name, self.spec.version, value, reason)
+        if pair.other is None or mismatch(pair):
+            return scored(self.spec, None, mismatch(pair))
+        value = psnr(pair.image, pair.other)
+        return scored(self.spec, value, IDENTICAL if math.isinf(value) else None)

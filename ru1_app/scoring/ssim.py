@@ -7,45 +7,49 @@ sigma=1.5, use_sample_covariance=False, data_range=255` to 1e-5, and about four 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ru1_app.domain import Score
 from ru1_app.images import Image8
-from ru1_app.scoring.base import Pair, ScorerSpec, mismatch
+from ru1_app.scoring.base import Comparison, ScorerSpec
 
+Float: TypeAlias = NDArray[np.float32]
 WINDOW, SIGMA = 11, 1.5
 C1, C2 = 0.01**2, 0.03**2
 
 
-def ssim_map(a: Image8, b: Image8) -> NDArray[np.float32]:
-    """SSIM per pixel and channel, [H - 10, W - 10, 3] float32 in [-1, 1]; both sides at least 11."""
-    x, y = (image.astype(np.float32) / np.float32(255) for image in (a, b))
-    mean_x, mean_y = _blur(x), _blur(y)
-    variances = _blur(x * x) - mean_x**2 + _blur(y * y) - mean_y**2
-    covariance = _blur(x * y) - mean_x * mean_y
-    luminance = (2 * mean_x * mean_y + C1) / (mean_x**2 + mean_y**2 + C1)
-    result: NDArray[np.float32] = luminance * (2 * covariance + C2) / (variances + C2)
-    return result
-
-
 def ssim(a: Image8, b: Image8) -> float:
     """Mean SSIM of two RGB uint8 images of one size, in [-1, 1]; 1 = identical."""
-    return float(ssim_map(a, b).mean(dtype=np.float64))
+    luminance, structure = components(as_float(a), as_float(b))
+    return float((luminance * structure).mean(dtype=np.float64))
 
 
-def _blur(image: NDArray[np.float32]) -> NDArray[np.float32]:
+def as_float(image: Image8) -> Float:
+    """[0, 255] uint8 to [0, 1] float32."""
+    return np.asarray(image, np.float32) / np.float32(255)
+
+
+def components(x: Float, y: Float) -> tuple[Float, Float]:
+    """Luminance and contrast-structure terms [H - 10, W - 10, 3] of two [0, 1] images; SSIM is their product."""
+    mean_x, mean_y = _blur(x), _blur(y)
+    squares, product = mean_x * mean_x + mean_y * mean_y, mean_x * mean_y
+    variances = _blur(x * x + y * y) - squares
+    covariance = _blur(x * y) - product
+    luminance = (2 * product + C1) / (squares + C1)
+    structure = (2 * covariance + C2) / (variances + C2)
+    return np.asarray(luminance, np.float32), np.asarray(structure, np.float32)
+
+
+def _blur(image: Float) -> Float:
     half = WINDOW // 2
     return np.asarray(cv2.GaussianBlur(image, (WINDOW, WINDOW), SIGMA)[half:-half, half:-half], np.float32)
 
 
-class SsimScorer:
-    """Structural similarity; the structure reward of stage II."""
-
-    spec = ScorerSpec(
+SSIM = Comparison(
+    ScorerSpec(
         name="ssim",
         label="SSIM",
         version="1",
@@ -55,15 +59,7 @@ class SsimScorer:
         unit="",
         definition="Structural similarity in windows of 11 pixels (Gaussian, σ 1.5), mean over RGB. 1 = identical.",
         blind_to="Hue, and what a thing means. A shift by one pixel costs as much as strong damage.",
-    )
-
-    def score(self, pairs: Sequence[Pair]) -> list[Score]:
-        """One score per pair; sides below 11 pixels and unequal sizes have none."""
-        return [self._one(pair) for pair in pairs]
-
-    def _one(self, pair: Pair) -> Score:
-        reason = mismatch(pair)
-        if reason is None and min(pair.image.shape[:2]) < WINDOW:
-            reason = f"a side is shorter than SSIM's window of {WINDOW} pixels"
-        value = None if reason else ssim(pair.image, pair.other)
-        return Score(self.spec.name, self.spec.version, value, reason)
+    ),
+    ssim,
+    least=WINDOW,
+)

@@ -27,11 +27,11 @@ from ru1_app.models.base import Recovered, Recoverer, RecoverRequest
 from ru1_app.models.embedded.adapter import load
 from ru1_app.scoring.base import Pair
 from ru1_app.scoring.psnr import PsnrScorer
-from ru1_app.scoring.ssim import SsimScorer
+from ru1_app.scoring.ssim import SSIM
 from ru1_app.training.config import TRAINED
 from ru1_app.training.data import SUFFIXES
 
-SCORERS = (SsimScorer(), PsnrScorer())
+SCORERS = (SSIM, PsnrScorer())
 
 
 class Correlation:

@@ -8,7 +8,7 @@ from html import escape
 from ru1_app.domain import Case, PairKind, Rating
 from ru1_app.images import from_png
 from ru1_app.protocol import load_protocol
-from ru1_app.ui import view
+from ru1_app.ui import answers_view, view
 
 Blob = Callable[[str], bytes]
 THUMBNAIL = 160  # longest side in the list
@@ -53,7 +53,7 @@ def detail(case: Case, blob: Blob) -> str:
         f'<p><a href="cases">All cases</a></p><h3>Case {escape(case.id[:12])}</h3>'
         f'<div class="ru1-draws ru1-case">{"".join(pictures)}</div>'
         f"<h4>Judgements</h4>{''.join(_rating(rating) for rating in case.ratings)}"
-        f"<h4>Answers</h4>{view.answers(case)}<h4>Scores</h4>{_scores(case)}"
+        f"<h4>Answers</h4>{answers_view.answers(case)}<h4>Scores</h4>{_scores(case)}"
         f"<h4>How to make it again</h4>{_origin(case)}"
     )
 

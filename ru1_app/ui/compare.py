@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
-from typing import Any
 
-import cv2
-import numpy as np
-
-from ru1_app.images import Image8
-from ru1_app.pipeline import UNCERTAINTY_FULL, RunResult
-from ru1_app.ui.view import image_uri, png_uri
-
-
-def heat(uncertainty: Any) -> Image8:
-    """The uncertainty map [H, W] in levels as colours, dark = sure, bright = `UNCERTAINTY_FULL` or more."""
-    scaled = np.clip(np.asarray(uncertainty) * (255 / UNCERTAINTY_FULL), 0, 255).astype(np.uint8)
-    return cv2.cvtColor(cv2.applyColorMap(scaled, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB).astype(np.uint8)
+from ru1_app.pipeline import RunResult
+from ru1_app.ui.overlays import Overlay, overlays
+from ru1_app.ui.view import jpeg_uri, png_uri
 
 
 def compare(result: RunResult) -> str:
-    """Corrupted (or clean) over recovered with a slider between them, and the uncertainty map on demand.
+    """Corrupted (or clean) over recovered with a slider between them, and maps over the recovered side on demand.
 
     Each image is in the page once, as its exact PNG; `page.js` moves the slider and feeds the downloads.
     """
     sample, recovery = result.case.sample, result.case.recovery
     height, width = result.recovered.shape[:2]
+    maps = overlays(result)
     sides = {"corrupted": sample.corrupted_sha, "clean": sample.reference_sha}
     left = "".join(
         f'<img class="ru1-before" data-left="{name}" src="{png_uri(result.images[sha])}" '
@@ -37,27 +29,38 @@ def compare(result: RunResult) -> str:
         f'<div class="ru1-result"><div class="ru1-compare" style="aspect-ratio:{width}/{height};'
         f'--ratio:{width / height:.4f}">'
         f'<img class="ru1-after" src="{png_uri(result.images[recovery.image_sha])}" alt="Recovered image">'
-        f"{left}{_overlay(result)}"
+        f"{left}{_overlays(maps)}"
         '<span class="ru1-tag ru1-left">corrupted</span><span class="ru1-tag ru1-right">recovered</span>'
         '<input type="range" min="0" max="100" value="50" step="1" data-ru1="slide" '
         'aria-label="Compare: share of the left image that is shown"></div>'
-        f"{_below(result)}</div>"
+        f"{_below(result, maps)}</div>"
     )
 
 
-def _overlay(result: RunResult) -> str:
-    if result.uncertainty is None:
-        return ""
-    return f'<img class="ru1-heat" src="{image_uri(heat(result.uncertainty))}" alt="Uncertainty map" hidden>'
+def _overlays(shown: Sequence[Overlay]) -> str:
+    return "".join(
+        f'<img class="ru1-heat" data-overlay="{each.name}" src="{jpeg_uri(each.image)}" '
+        f'alt="{escape(each.label)}" hidden>'
+        f'<span class="ru1-spots" data-overlay="{each.name}" hidden>{_boxes(each)}</span>'
+        for each in shown
+    )
 
 
-def _below(result: RunResult) -> str:
+def _boxes(overlay: Overlay) -> str:
+    return "".join(
+        f'<span class="ru1-mark" style="left:{r.x0:.2%};top:{r.y0:.2%};width:{r.x1 - r.x0:.2%};'
+        f'height:{r.y1 - r.y0:.2%}"></span>'
+        for r in overlay.regions
+    )
+
+
+def _below(result: RunResult, maps: Sequence[Overlay]) -> str:
     name = result.case.id[:8]
     links = "".join(
         f'<a href="#" data-save="{where}" download="{what}-{name}.png">Save {what} PNG</a>'
         for what, where in (("recovered", ".ru1-after"), ("corrupted", "[data-left=corrupted]"))
     )
-    row = f'<div class="ru1-below">{_against(result)}{_toggle(result)}<span class="ru1-links">{links}</span></div>'
+    row = f'<div class="ru1-below">{_against(result)}<span class="ru1-links">{links}</span></div>{_choice(maps, name)}'
     if result.uncertainty is not None:
         return row
     return f'{row}<p class="ru1-small">{escape(result.uncertainty_note or "This model has no uncertainty map.")}</p>'
@@ -78,11 +81,19 @@ def _against(result: RunResult) -> str:
     )
 
 
-def _toggle(result: RunResult) -> str:
-    if result.uncertainty is None:
+def _choice(shown: Sequence[Overlay], group: str) -> str:
+    """Which map lies over the recovered side, with the colour bar of each."""
+    if not shown:
         return ""
-    return (
-        '<label class="ru1-toggle"><input type="checkbox" data-ru1="heat"> Show where the model is unsure</label>'
-        '<span class="ru1-legend">expected error <i>0</i><span class="ru1-bar"></span>'
-        f"<i>{UNCERTAINTY_FULL:.0f}+ grey levels</i></span>"
+    names = [("", "none"), *((each.name, each.label) for each in shown)]
+    choices = "".join(
+        f'<label class="ru1-toggle"><input type="radio" name="overlay-{group}" value="{name}" data-ru1="overlay"'
+        f"{'' if name else ' checked'}> {escape(label)}</label>"
+        for name, label in names
     )
+    legends = "".join(
+        f'<span class="ru1-legend" data-overlay="{each.name}" hidden><i>{escape(each.low)}</i>'
+        f'<span class="ru1-bar"></span><i>{escape(each.high)}</i>{escape(each.note)}</span>'
+        for each in shown
+    )
+    return f'<div class="ru1-below" role="group" aria-label="Map over the recovered side">Map: {choices}</div>{legends}'

@@ -3,7 +3,11 @@
   const stageOf = (target) => target.closest('.ru1-result').querySelector('.ru1-compare');
   const actions = {
     slide: (target) => stageOf(target).style.setProperty('--x', `${target.value}%`),
-    heat: (target) => { stageOf(target).querySelector('.ru1-heat').hidden = !target.checked; },
+    overlay: (target) => {
+      for (const part of target.closest('.ru1-result').querySelectorAll('[data-overlay]')) {
+        part.hidden = part.dataset.overlay !== target.value;
+      }
+    },
     against: (target) => {
       const stage = stageOf(target);
       for (const image of stage.querySelectorAll('[data-left]')) image.hidden = image.dataset.left !== target.value;

@@ -15,7 +15,7 @@ from ru1_app.errors import InvalidInput, Ru1Error
 from ru1_app.intake import read_file
 from ru1_app.pipeline import RunProgress, RunRequest, RunResult, make_question
 from ru1_app.scenes.examples import load_examples
-from ru1_app.ui import flag_panel, inputs, view
+from ru1_app.ui import answers_view, flag_panel, inputs, scores_view, view
 from ru1_app.ui.chain_editor import from_spec, to_spec
 from ru1_app.ui.compare import compare
 from ru1_app.ui.errors import shown
@@ -164,8 +164,8 @@ def build(app: App) -> None:
             **ready(),
             result_state: result,
             right["compare"]: compare(result) + view.draws(result.draws),
-            right["scores"]: view.scores(result.case, specs),
-            right["answers"]: view.answers(result.case),
+            right["scores"]: scores_view.scores(result.case, specs),
+            right["answers"]: answers_view.answers(result.case),
             right["provenance"]: view.provenance(result.case, result.seconds),
             **flag_panel.fresh(panel, result),
         }

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-
 import cv2
 import numpy as np
 
 from ru1_app.corruptions import CORRUPTIONS, LEVELS, CorruptionSpec, corrupt
 from ru1_app.images import Image8
+from ru1_app.ui.view import jpeg_uri
 
 SIDE = 96  # of one tile in pixels
 COLUMNS = 10
@@ -29,11 +28,7 @@ def sprite(image: Image8) -> Image8:
 
 def sprite_style(image: Image8) -> str:
     """The sprite as a CSS variable that the picker's tiles use; JPEG, since it is only looked at."""
-    done, data = cv2.imencode(".jpg", cv2.cvtColor(sprite(image), cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 85])
-    if not done:
-        raise RuntimeError("OpenCV could not encode the thumbnails")
-    address = "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode()
-    return f"<style>:root{{--ru1-sprite:url({address})}}</style>"
+    return f"<style>:root{{--ru1-sprite:url({jpeg_uri(sprite(image))})}}</style>"
 
 
 def _square(image: Image8) -> Image8:

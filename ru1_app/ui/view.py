@@ -9,17 +9,10 @@ from html import escape
 import cv2
 import numpy as np
 
-from ru1_app.domain import AnswerRecord, Case, Condition, PairKind, Question, Score
+from ru1_app.domain import Case
 from ru1_app.images import Image8, png_bytes
-from ru1_app.scoring.base import ScorerSpec
 
-CONDITIONS = {
-    Condition.CORRUPTED: "From the corrupted image",
-    Condition.RECOVERED: "From the recovered image",
-    Condition.BOTH: "From both",
-}
 PREVIEW_SIDE = 640  # longest side of a preview; results are shown whole
-SMALL = {"ssim": 0.005, "psnr": 0.1, "clip": 0.005}  # changes below this are shown as "about the same"
 
 
 def png_uri(data: bytes) -> str:
@@ -30,6 +23,14 @@ def png_uri(data: bytes) -> str:
 def image_uri(image: Image8) -> str:
     """An RGB uint8 image as a lossless data address."""
     return png_uri(png_bytes(image))
+
+
+def jpeg_uri(image: Image8) -> str:
+    """An RGB uint8 image as a JPEG data address: for maps in colours, which are looked at and not measured."""
+    done, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 88])
+    if not done:
+        raise RuntimeError("OpenCV could not encode the picture")
+    return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode()
 
 
 def preview_uri(image: Image8) -> str:
@@ -95,101 +96,6 @@ def draws(images: Sequence[Image8]) -> str:
         return ""
     shown = "".join(picture(image_uri(im), f"Draw {k}", f"draw {k}") for k, im in enumerate(images, start=1))
     return f'<p class="ru1-small">All draws; the first is the recovery.</p><div class="ru1-draws">{shown}</div>'
-
-
-def scores(case: Case, specs: Mapping[str, ScorerSpec]) -> str:
-    """The score strip: before → after with a reference, else agreement with the input, said so."""
-    values = {(record.score.scorer, record.pair): record.score for record in case.scores}
-    known = case.sample.reference_sha is not None
-    cards = "".join(_card(spec, values, known) for spec in specs.values())
-    head = "Corrupted → recovered, each against the clean image" if known else "Recovered against the corrupted input"
-    hint = "" if known else " There is no clean image: this is agreement with the input, <b>not quality</b>."
-    return f'<p class="ru1-small">{head}.{hint}</p><div class="ru1-scores">{cards}</div>'
-
-
-def _card(spec: ScorerSpec, values: Mapping[tuple[str, PairKind], Score], known: bool) -> str:
-    if known:
-        before = values.get((spec.name, PairKind.CORRUPTED_REFERENCE))
-        after = values.get((spec.name, PairKind.RECOVERED_REFERENCE))
-        body = f"{number(before, spec)} → <b>{number(after, spec)}</b>{change(before, after, spec)}"
-    else:
-        body = f"<b>{number(values.get((spec.name, PairKind.RECOVERED_CORRUPTED)), spec)}</b>"
-    model = f"<br>Measured with {escape(spec.model)}." if spec.model else ""
-    named = f'<span class="ru1-small">{escape(spec.model)}</span>' if spec.model else ""
-    return (
-        f'<div class="ru1-card"><h4>{escape(spec.label)}</h4><p class="ru1-value">{body}</p>{named}'
-        f"<details><summary>What it is</summary>{escape(spec.definition)} "
-        f"<b>Cannot see:</b> {escape(spec.blind_to)}{model}</details></div>"
-    )
-
-
-def number(score: Score | None, spec: ScorerSpec) -> str:
-    """The value with its unit, or why there is none."""
-    if score is None:
-        return "–"
-    if score.value is None:
-        return escape(score.reason or "not scored")
-    return f"{score.value:.1f} {spec.unit}" if spec.name == "psnr" else f"{score.value:.3f}"
-
-
-def change(before: Score | None, after: Score | None, spec: ScorerSpec) -> str:
-    """Better or worse in words and sign, not by colour alone."""
-    if before is None or after is None or before.value is None or after.value is None:
-        return ""
-    delta = after.value - before.value
-    if abs(delta) < SMALL.get(spec.name, 0.0):
-        return '<span class="ru1-change">about the same</span>'
-    good = (delta > 0) == spec.higher_is_better
-    digits = 1 if spec.name == "psnr" else 3
-    word, kind, arrow = ("better", "good", "▲") if good else ("worse", "bad", "▼")
-    return f'<span class="ru1-change ru1-{kind}">{arrow} {delta:+.{digits}f} {word}</span>'
-
-
-def answers(case: Case) -> str:
-    """The three answers side by side, and whether the recovery changed what the model says."""
-    if not case.answers:
-        return small("No question was asked. Type one to see whether the recovery changes the answer.")
-    question = case.sample.question
-    asked = f'<p class="ru1-question">{escape(question.text)}</p>{_right(question)}' if question else ""
-    expected = question.expected if question else None
-    cards = "".join(_answer(record, expected) for record in case.answers)
-    notes = {record.answered.note for record in case.answers if record.answered.note}
-    warning = "".join(notice(note, "bad") for note in sorted(notes))
-    return f'{asked}{badge(case.answers)}<div class="ru1-answers">{cards}</div>{warning}'
-
-
-def _right(question: Question) -> str:
-    if question.expected is None:
-        return ""
-    letters = dict(zip("ABCD", question.options, strict=False))
-    words = f"{question.expected}. {letters[question.expected]}" if question.expected in letters else question.expected
-    return f'<p class="ru1-small">The right answer is <b>{escape(words)}</b>.</p>'
-
-
-def badge(records: Sequence[AnswerRecord]) -> str:
-    """Whether the final answer (both images) differs from that of the corrupted image alone."""
-    said = {record.condition: record.answered.choice or record.answered.text.casefold() for record in records}
-    first, last = said.get(Condition.CORRUPTED), said.get(Condition.BOTH)
-    if first is None or last is None:
-        return ""
-    if first != last:
-        return '<span class="ru1-badge ru1-warn">Recovery changed the answer</span>'
-    return '<span class="ru1-badge">Recovery did not change the answer</span>'
-
-
-def _answer(record: AnswerRecord, expected: str | None) -> str:
-    answered = record.answered
-    known = answered.confidence is not None and answered.in_scope  # of other questions it knows nothing
-    sure = "" if not known else f'<span class="ru1-small">{answered.confidence:.0%} confident</span>'
-    mark = ""
-    if expected is not None:
-        said = answered.choice or answered.text.strip()
-        right = said.casefold() == expected.casefold()
-        mark = f'<span class="ru1-change ru1-{"good" if right else "bad"}">{"✓ right" if right else "✗ wrong"}</span>'
-    text = escape(answered.text) or "no answer"
-    scope = "" if answered.in_scope else '<p class="ru1-small">Outside what this model was trained for.</p>'
-    label = CONDITIONS[record.condition]
-    return f'<div class="ru1-card"><h4>{label}</h4><p class="ru1-value"><b>{text}</b>{mark}</p>{sure}{scope}</div>'
 
 
 def provenance(case: Case, seconds: Mapping[str, float]) -> str:

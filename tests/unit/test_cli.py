@@ -96,7 +96,7 @@ def test_export_writes_what_was_flagged(cli: Cli) -> None:
 
 
 def test_db_upgrade_and_models_answer_without_heavy_libraries(cli: Cli) -> None:
-    assert cli("db", "upgrade", "--json") == {"revision": "0001"}
+    assert cli("db", "upgrade", "--json") == {"revision": "0002"}
     assert {row["kind"] for row in cli("models", "--json")} == {"recoverer", "answerer"}
 
 

@@ -17,7 +17,7 @@ LAYERS = [  # outer to inner; a module may import its own room and inner layers
     {"ui"},
     {"wiring"},
     {"training"},
-    {"pipeline", "flagging", "export"},
+    {"pipeline", "flagging", "export", "scorecard", "uncertainty"},
     {"store", "models", "scoring", "scenes", "protocol", "corruptions", "intake"},
     {"images", "config"},
     {"domain", "errors", "__init__"},

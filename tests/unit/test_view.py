@@ -10,7 +10,7 @@ import pytest
 from ru1_app.domain import Answered, Condition, Question, Score
 from ru1_app.errors import InvalidInput
 from ru1_app.images import from_png
-from ru1_app.ui import view
+from ru1_app.ui import answers_view, scores_view, view
 from ru1_app.ui.box_annotator import BoxData, regions
 from ru1_app.ui.compare import compare
 from tests.factories import QUESTION, make_result
@@ -26,25 +26,26 @@ def test_nothing_a_person_or_model_says_becomes_markup() -> None:
         result.case,
         answers=tuple(replace(a, answered=Answered(EVIL, "A", 0.5, False, EVIL)) for a in result.case.answers),
     )
-    html = view.answers(case) + view.notice(EVIL) + view.picture("", EVIL, EVIL)
+    html = answers_view.answers(case) + view.notice(EVIL) + view.picture("", EVIL, EVIL)
     assert "<img src=x" not in html
     assert "&lt;img src=x" in html
 
 
 def test_scores_say_better_or_worse_in_words() -> None:
     spec = SPECS["psnr"]
-    better = view.change(Score("psnr", "1", 20.0), Score("psnr", "1", 25.0), spec)
-    worse = view.change(Score("psnr", "1", 25.0), Score("psnr", "1", 20.0), spec)
-    same = view.change(Score("psnr", "1", 25.0), Score("psnr", "1", 25.01), spec)
+    better = scores_view.change(Score("psnr", "1", 20.0), Score("psnr", "1", 25.0), spec)
+    worse = scores_view.change(Score("psnr", "1", 25.0), Score("psnr", "1", 20.0), spec)
+    same = scores_view.change(Score("psnr", "1", 25.0), Score("psnr", "1", 25.01), spec)
     assert "+5.0 better" in better
     assert "-5.0 worse" in worse
     assert "about the same" in same
-    assert view.change(Score("psnr", "1", None, "identical"), Score("psnr", "1", 25.0), spec) == ""
+    assert scores_view.change(Score("psnr", "1", None, "identical"), Score("psnr", "1", 25.0), spec) == ""
 
 
 def test_without_a_reference_the_strip_says_not_quality() -> None:
-    assert "not quality" in view.scores(make_result(reference=False).case, SPECS)
-    known = view.scores(make_result().case, SPECS)
+    assert "not quality" in scores_view.scores(make_result(reference=False).case, SPECS)
+    known = scores_view.scores(make_result().case, SPECS)
+    assert "Consistency" in known
     assert "not quality" not in known
     assert "fake CLIP" in known
     assert known.count("Cannot see") == 3
@@ -52,10 +53,10 @@ def test_without_a_reference_the_strip_says_not_quality() -> None:
 
 def test_the_badge_tells_whether_the_answer_changed() -> None:
     case = make_result().case
-    assert "Recovery changed the answer" in view.answers(case)
+    assert "Recovery changed the answer" in answers_view.answers(case)
     same = tuple(replace(a, answered=Answered("A. red", "A", 0.9)) for a in case.answers)
-    assert "did not change" in view.answers(replace(case, answers=same))
-    assert view.answers(case).count("✓ right") == 2  # QUESTION's answer is B
+    assert "did not change" in answers_view.answers(replace(case, answers=same))
+    assert answers_view.answers(case).count("✓ right") == 2  # QUESTION's answer is B
     assert QUESTION.expected == "B"
     assert {record.condition for record in case.answers} == set(Condition)
 
@@ -73,8 +74,9 @@ def test_the_comparison_has_a_labelled_slider_and_a_map_only_if_there_is_one() -
     html = compare(result)
     assert 'aria-label="Compare' in html
     assert "unsure" in html
+    assert 'data-overlay="unsure"' in html
     hidden = compare(replace(result, uncertainty=None, uncertainty_note="It has not earned it."))
-    assert "ru1-heat" not in hidden
+    assert 'data-overlay="unsure"' not in hidden
     assert "It has not earned it." in hidden
 
 

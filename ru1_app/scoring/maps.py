@@ -1,0 +1,39 @@
+"""Scores as maps [H, W] of the image's size, and their means inside and outside of a damaged part."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ru1_app.images import Image8
+from ru1_app.scoring.ssim import WINDOW, as_float, components
+
+Map: TypeAlias = NDArray[np.float32]
+
+
+def ssim_map(a: Image8, b: Image8) -> Map:
+    """SSIM per pixel [H, W] in [-1, 1], mean over channels; sides >= 11.
+
+    The window fits nowhere within 5 pixels of the border: there, the nearest value is repeated.
+    """
+    luminance, structure = components(as_float(a), as_float(b))
+    inner = (luminance * structure).mean(axis=2)
+    half = WINDOW // 2
+    return np.asarray(cv2.copyMakeBorder(inner, half, half, half, half, cv2.BORDER_REPLICATE), np.float32)
+
+
+def difference_map(a: Image8, b: Image8) -> Map:
+    """Absolute difference per pixel [H, W] in grey levels, mean over channels."""
+    return np.asarray(cv2.absdiff(a, b).mean(axis=2), np.float32)
+
+
+def inside_outside(values: Map, mask: Any) -> tuple[float | None, float | None]:
+    """Means of a map [H, W] where the boolean mask [H, W] is true and where it is not; None for an empty part."""
+    inside, outside = values[mask], values[~mask]
+    return (
+        float(inside.mean(dtype=np.float64)) if inside.size else None,
+        float(outside.mean(dtype=np.float64)) if outside.size else None,
+    )

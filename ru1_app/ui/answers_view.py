@@ -1,0 +1,77 @@
+"""The answers of a case side by side. No Gradio; every text of a person or a model is escaped here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from ru1_app.domain import AnswerRecord, Case, Condition, Question
+from ru1_app.ui import view
+
+CONDITIONS = {
+    Condition.CORRUPTED: "From the corrupted image",
+    Condition.RECOVERED: "From the recovered image",
+    Condition.BOTH: "From both",
+}
+
+
+def answers(case: Case) -> str:
+    """The three answers side by side, and whether the recovery changed what the model says."""
+    if not case.answers:
+        return view.small("No question was asked. Type one to see whether the recovery changes the answer.")
+    question = case.sample.question
+    asked = f'<p class="ru1-question">{escape(question.text)}</p>{_right(question)}' if question else ""
+    expected = question.expected if question else None
+    cards = "".join(_answer(record, expected) for record in case.answers)
+    notes = {record.answered.note for record in case.answers if record.answered.note}
+    warning = "".join(view.notice(note, "bad") for note in sorted(notes))
+    return f'{asked}{badge(case.answers)}<div class="ru1-answers">{cards}</div>{over_draws(case)}{warning}'
+
+
+def over_draws(case: Case) -> str:
+    """How far the answers agree when each draw takes the place of the recovery."""
+    lines = []
+    for each in case.sample_answers:
+        answer, count = each.most
+        where = CONDITIONS[each.condition].lower()
+        said = escape(in_words(answer, case.sample.question))
+        lines.append(f"<li><b>{count} of {len(each.said)}</b> draws say <b>{said}</b>, {where}.</li>")
+    return f'<ul class="ru1-agree">{"".join(lines)}</ul>' if lines else ""
+
+
+def in_words(answer: str, question: Question | None) -> str:
+    """A letter with the words of its option; any other answer as it is."""
+    letters = dict(zip("ABCD", question.options if question else (), strict=False))
+    return f"{answer}. {letters[answer]}" if answer in letters else answer or "nothing"
+
+
+def _right(question: Question) -> str:
+    if question.expected is None:
+        return ""
+    return f'<p class="ru1-small">The right answer is <b>{escape(in_words(question.expected, question))}</b>.</p>'
+
+
+def badge(records: Sequence[AnswerRecord]) -> str:
+    """Whether the final answer (both images) differs from that of the corrupted image alone."""
+    said = {record.condition: record.answered.choice or record.answered.text.casefold() for record in records}
+    first, last = said.get(Condition.CORRUPTED), said.get(Condition.BOTH)
+    if first is None or last is None:
+        return ""
+    if first != last:
+        return '<span class="ru1-badge ru1-warn">Recovery changed the answer</span>'
+    return '<span class="ru1-badge">Recovery did not change the answer</span>'
+
+
+def _answer(record: AnswerRecord, expected: str | None) -> str:
+    answered = record.answered
+    known = answered.confidence is not None and answered.in_scope  # of other questions it knows nothing
+    sure = "" if not known else f'<span class="ru1-small">{answered.confidence:.0%} confident</span>'
+    mark = ""
+    if expected is not None:
+        said = answered.choice or answered.text.strip()
+        right = said.casefold() == expected.casefold()
+        mark = f'<span class="ru1-change ru1-{"good" if right else "bad"}">{"✓ right" if right else "✗ wrong"}</span>'
+    text = escape(answered.text) or "no answer"
+    scope = "" if answered.in_scope else '<p class="ru1-small">Outside what this model was trained for.</p>'
+    label = CONDITIONS[record.condition]
+    return f'<div class="ru1-card"><h4>{label}</h4><p class="ru1-value"><b>{text}</b>{mark}</p>{sure}{scope}</div>'
