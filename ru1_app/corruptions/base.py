@@ -88,9 +88,7 @@ def to_u8(image: NDArray[Any]) -> Image8:
 def lut(image: Image8, curve: Float) -> Image8:
     """Apply a tone curve given as 256 values in [0, 1], [256] for all channels or [256, 3] for each."""
     table = to_u8(curve)
-    if table.ndim == 1:
-        return np.asarray(table[image], np.uint8)
-    return np.stack([table[:, c][image[..., c]] for c in range(3)], axis=-1)
+    return np.asarray(cv2.LUT(image, table if table.ndim == 1 else table[None]), np.uint8)
 
 
 def fractal(rng: Rng, height: int, width: int, decay: float, octaves: int = 7) -> Float:
