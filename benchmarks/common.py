@@ -32,9 +32,9 @@ def row(name: str, value: float, unit: str, reference: float) -> dict[str, Any]:
     }
 
 
-def show(rows: list[dict[str, Any]]) -> None:
-    """Print the rows, as JSON with `--json`."""
-    parser = argparse.ArgumentParser()
+def show(rows: list[dict[str, Any]], parser: argparse.ArgumentParser | None = None) -> None:
+    """Print the rows, as JSON with `--json`; `parser` knows the benchmark's other options, if it has any."""
+    parser = parser or argparse.ArgumentParser()
     parser.add_argument("--json", action="store_true")
     if parser.parse_args().json:
         print(json.dumps(rows, indent=2))

@@ -7,7 +7,7 @@ import math
 import cv2
 import numpy as np
 
-from ru1_app.corruptions.base import Corruption, Float, Geometry, Rng, knots, lut, to_float, unit
+from ru1_app.corruptions.base import Corruption, Float, Geometry, Rng, knots, lut, unit
 from ru1_app.corruptions.overlays import graffiti, watermark
 from ru1_app.images import Image8
 
@@ -46,7 +46,7 @@ def oversaturate(image: Image8, severity: float, rng: Rng) -> Image8:
 def contrast_loss(image: Image8, severity: float, rng: Rng) -> Image8:
     """A flat tone curve about each channel's mean: factor 1 / .5 / .22 / .07."""
     factor = np.float32(knots(severity, (1, 0.5, 0.22, 0.07)))
-    means = to_float(image).mean(axis=(0, 1))
+    means = np.array([mean / 255 for mean in cv2.mean(image)[:3]], np.float32)
     return lut(image, means + (_LEVELS[:, None] - means) * factor)
 
 
