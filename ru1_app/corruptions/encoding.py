@@ -43,7 +43,7 @@ def webp(image: Image8, severity: float, rng: Rng) -> Image8:
 def avif(image: Image8, severity: float, rng: Rng) -> Image8:
     """A video codec's smear: scaled down by 1 / 1.5 / 2.8 / 5 (logarithmic), AVIF quality 90 / 25 / 10 / 0."""
     small = _shrunk(image, log_knots(severity, (1, 1.5, 2.8, 5)))
-    coded = _coded(small, "AVIF", quality=round(knots(severity, (90, 25, 10, 0))), speed=8, max_threads=1)
+    coded = _coded(small, "AVIF", quality=round(knots(severity, (90, 25, 10, 0))), speed=9, max_threads=1)
     return _resized(coded, image, cv2.INTER_CUBIC)
 
 

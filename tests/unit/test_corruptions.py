@@ -21,7 +21,7 @@ SHAPES = [(1, 1), (1, 40), (40, 1), (2, 3), (17, 31), (33, 200)]
 # mean absolute change in levels of a 256-pixel astronaut at mid severity, seed 3 (measured; tolerance 12 %)
 CHANGE = {
     "color_noise": 29.4, "speckle_noise": 28.0, "row_jitter": 12.1, "color_quantization": 7.0, "jpeg2000": 17.0,
-    "webp": 12.8, "avif": 19.4, "downsample": 7.8, "block_exchange": 18.4, "block_repeat": 17.4,
+    "webp": 12.8, "avif": 20.5, "downsample": 7.8, "block_exchange": 18.4, "block_repeat": 17.4,
     "block_interpolate": 11.8, "scan_lines": 29.8, "color_shift": 6.3, "white_balance": 20.7, "brighten": 42.9,
     "darken": 51.3, "mean_shift": 43.1, "color_diffusion": 6.6, "desaturate": 14.6, "oversaturate": 26.3,
     "oversmooth": 4.7, "oversharpen": 10.8, "graffiti": 13.9, "watermark": 5.7, "elastic_transform": 24.0,
