@@ -25,9 +25,9 @@ def row(name: str, value: float, unit: str, reference: float) -> dict[str, Any]:
     """One result; `ratio` is value / reference."""
     return {
         "name": name,
-        "value": round(value, 5),
+        "value": float(f"{value:.5g}"),
         "unit": unit,
-        "reference": round(reference, 5),
+        "reference": float(f"{reference:.5g}"),
         "ratio": round(value / reference, 3),
     }
 
@@ -41,6 +41,6 @@ def show(rows: list[dict[str, Any]], parser: argparse.ArgumentParser | None = No
         return
     for entry in rows:
         print(
-            f"{entry['name']:44} {entry['value']:10.4f} {entry['unit']:3} "
-            f"reference {entry['reference']:.4f}  ratio {entry['ratio']:.2f}"
+            f"{entry['name']:48} {entry['value']:10.4g} {entry['unit']:3} "
+            f"reference {entry['reference']:.4g}  ratio {entry['ratio']:.2f}"
         )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import cv2
 import numpy as np
 
-from ru1_app.corruptions.base import Corruption, Float, Geometry, Rng, knots, lut, unit
+from ru1_app.corruptions.base import Corruption, Geometry, Rng, knots, lut, unit
 from ru1_app.corruptions.overlays import graffiti, watermark
+from ru1_app.corruptions.warp import wobbled
 from ru1_app.images import Image8
 
 _LEVELS = np.arange(256, dtype=np.float32) / np.float32(255)
@@ -72,12 +71,7 @@ def oversharpen(image: Image8, severity: float, rng: Rng) -> Image8:
 
 def elastic_transform(image: Image8, severity: float, rng: Rng) -> Image8:
     """A rubber sheet is pulled: by half of 0 / 5 / 11 / 22 pixels rms, smooth over sigma 22."""
-    height, width = image.shape[:2]
-    pull = np.float32(knots(severity, (0, 5, 11, 22)) / 2 * unit(image))
-    x, y = (_smooth_noise(rng, height, width, 22 * unit(image)) * pull for _ in range(2))
-    x += np.arange(width, dtype=np.float32)
-    y += np.arange(height, dtype=np.float32)[:, None]
-    return np.asarray(cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101), np.uint8)
+    return wobbled(image, rng, knots(severity, (0, 5, 11, 22)) / 2 * unit(image), 22 * unit(image))
 
 
 def _gray(image: Image8) -> Image8:
@@ -86,18 +80,6 @@ def _gray(image: Image8) -> Image8:
 
 def _saturated(image: Image8, factor: float) -> Image8:
     return np.asarray(cv2.addWeighted(image, factor, _gray(image), 1 - factor, 0), np.uint8)
-
-
-def _smooth_noise(rng: Rng, height: int, width: int, sigma: float) -> Float:
-    """Normal noise of variance 1 [H, W], smoothed with `sigma` pixels, from a grid of half that spacing."""
-    spacing, margin = max(sigma / 2, 1.0), 6
-    rows, columns = (math.ceil(n / spacing) + 2 * margin for n in (height, width))
-    kernel = cv2.getGaussianKernel(2 * margin + 1, 2.0, cv2.CV_32F)
-    grid = cv2.sepFilter2D(
-        rng.standard_normal((rows, columns), dtype=np.float32), -1, *[kernel / np.linalg.norm(kernel)] * 2
-    )[margin:-margin, margin:-margin]
-    size = max(round(grid.shape[1] * spacing), width), max(round(grid.shape[0] * spacing), height)
-    return np.asarray(cv2.resize(grid, size, interpolation=cv2.INTER_CUBIC)[:height, :width], np.float32)
 
 
 ENTRIES = {
