@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from html import escape
 
-from ru1_app.domain import Case, PairKind, Rating
+from ru1_app.domain import Case, PairKind, Rating, Recovery, UncertaintyKind
 from ru1_app.images import from_png
 from ru1_app.protocol import load_protocol
 from ru1_app.ui import answers_view, view
@@ -16,6 +16,9 @@ PAIRS = {
     PairKind.CORRUPTED_REFERENCE: "corrupted → clean",
     PairKind.RECOVERED_REFERENCE: "recovered → clean",
     PairKind.RECOVERED_CORRUPTED: "recovered → corrupted (agreement with the input, not quality)",
+    PairKind.RECORRUPTED_CORRUPTED: "recovered, corrupted again → corrupted (consistency)",
+    PairKind.CORRUPTED_ALONE: "corrupted, alone",
+    PairKind.RECOVERED_ALONE: "recovered, alone",
 }
 
 
@@ -88,12 +91,20 @@ def _rating(rating: Rating) -> str:
 
 def _scores(case: Case) -> str:
     rows = "".join(
-        f"<tr><th>{escape(record.score.scorer.upper())}</th><td>{PAIRS[record.pair]}</td><td>"
+        f"<tr><th>{escape(record.score.scorer.replace('_', ' ').upper())}</th><td>{PAIRS[record.pair]}</td><td>"
         f"{escape(record.score.reason or '–') if record.score.value is None else f'{record.score.value:.4f}'}</td>"
         f"<td>{escape(record.model or '')}</td></tr>"
         for record in case.scores
     )
     return f'<table class="ru1-table"><tbody>{rows}</tbody></table>'
+
+
+def _unsure(recovery: Recovery) -> str:
+    found = recovery.uncertainty
+    if found is None:
+        return "not known"
+    kind = "deviation over the draws" if found.kind is UncertaintyKind.DEVIATION else "error that the model expects"
+    return f"{found.share:.0%} of the image ({kind}), {len(found.regions)} boxes"
 
 
 def _origin(case: Case) -> str:
@@ -105,6 +116,7 @@ def _origin(case: Case) -> str:
         "engine": recovery.model.engine,
         "seed and settings": f"seed {recovery.seed}, "
         + ", ".join(f"{name} {value}" for name, value in sorted(recovery.settings.items())),
+        "unsure": _unsure(recovery),
         "app": recovery.app_version,
         "case id": case.id,
     }

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from ru1_app.config import ROOT
 from ru1_app.corruptions import CorruptionSpec, corrupt
@@ -48,6 +48,14 @@ def choose(page: Page, group: str, name: str) -> None:
     page.locator(group).get_by_role("radio", name=re.compile(f"^{name}")).check()
 
 
+def level(page: Page, name: str) -> None:
+    page.locator("#chain .ru1-step").last.get_by_role("button", name=name, exact=True).click()
+
+
+def spec(page: Page) -> Locator:
+    return page.locator("#spec textarea")
+
+
 def recover(page: Page) -> None:
     page.locator("#run").click()
     expect(page.locator("#compare .ru1-compare")).to_be_visible()
@@ -55,7 +63,10 @@ def recover(page: Page) -> None:
 
 
 def draw_box(page: Page) -> None:
-    stage = page.locator("#boxes svg")
+    drag(page, page.locator("#boxes svg"))
+
+
+def drag(page: Page, stage: Locator) -> None:
     stage.scroll_into_view_if_needed()
     box = stage.bounding_box()
     assert box
@@ -75,12 +86,12 @@ def test_a_visitor_can_go_from_upload_to_export(open_page: Open, served: Served,
     upload(page, jpeg)
     expect(page.locator("#preview")).to_contain_text("astronaut.jpg")
     before = preview(page)
-    choose(page, "#level", "high")
-    expect(page.locator("#spec input, #spec textarea")).to_have_value("gaussian_noise@high#0")
+    level(page, "high")
+    expect(spec(page)).to_have_value("gaussian_noise@high#0")
     expect(page.locator("#preview figcaption")).to_contain_text("gaussian_noise@high#0")
     assert preview(page) != before
-    choose(page, "#level", "mid")
-    expect(page.locator("#spec input, #spec textarea")).to_have_value("gaussian_noise@mid#0")
+    level(page, "mid")
+    expect(spec(page)).to_have_value("gaussian_noise@mid#0")
     page.get_by_label("Question", exact=True).fill("What does the <b>astronaut</b> hold? ${1+1} `x` {{y}}")
     page.get_by_label("Option A").fill("a helmet <img src=x onerror=alert(1)>")
     page.get_by_label("Option B").fill("a cat")
@@ -148,8 +159,8 @@ def check_store(served: Served, case_id: str, jpeg: Path) -> None:
         assert digest(store.image(sha)) == sha
     reference = np.asarray(Image.open(jpeg).convert("RGB"))
     assert np.array_equal(from_png(store.image(str(case.sample.reference_sha))), reference)
-    spec = CorruptionSpec.parse(str(case.sample.corruption))
-    assert np.array_equal(from_png(store.image(case.sample.corrupted_sha)), corrupt(reference, spec))
+    chain = CorruptionSpec.parse(str(case.sample.corruption))
+    assert np.array_equal(from_png(store.image(case.sample.corrupted_sha)), corrupt(reference, chain))
     store.close()
 
 
@@ -189,10 +200,9 @@ def test_an_image_used_as_it_is_has_no_quality_scores(open_page: Open, jpeg: Pat
     page = open_page()
     upload(page, jpeg)
     expect(page.locator("#preview img")).to_be_visible()
-    page.locator("#corruption input").click()
-    page.get_by_role("option", name="None: already corrupted, use as it is").click()
+    page.get_by_role("button", name="Use as it is").click()
     expect(page.locator("#preview figcaption")).to_contain_text("used as it is")
-    expect(page.locator("#severity")).to_be_hidden()
+    expect(page.locator("#chain .ru1-step")).to_have_count(0)
     recover(page)
     expect(page.locator("#scores")).to_contain_text("agreement with the input, not quality")
 
@@ -297,7 +307,7 @@ def test_a_run_can_be_stopped_and_started_again(open_page: Open) -> None:
     expect(page.locator("#run")).to_be_enabled()
     sampling(page, "1", "1")
     recover(page)
-    expect(page.locator("#scores .ru1-card")).to_have_count(3)
+    expect(page.locator("#scores .ru1-card")).to_have_count(5)
 
 
 def test_a_corruption_can_be_pasted_as_text(open_page: Open) -> None:
@@ -308,9 +318,51 @@ def test_a_corruption_can_be_pasted_as_text(open_page: Open) -> None:
     page.keyboard.press("Enter")
     expect(page.locator("#preview")).to_contain_text("fog@0.5#42")
     expect(page.get_by_label("Corruption seed")).to_have_value("42")
-    page.get_by_label("As text").fill("rain@mid")
+    page.get_by_label("As text").fill("sepia@mid")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("There is no corruption 'rain'")).to_be_visible()
+    expect(page.get_by_text("There is no corruption 'sepia'")).to_be_visible()
+
+
+def test_a_chain_is_put_together_and_a_step_confined_to_a_box(open_page: Open) -> None:
+    page = open_page()
+    page.get_by_role("button", name="Coffee").click()
+    expect(page.locator("#preview")).to_contain_text("Coffee")
+    page.get_by_role("button", name="Add another").click()
+    page.get_by_label("Search corruptions").fill("no such thing")
+    expect(page.locator(".ru1-nothing")).to_be_visible()
+    page.get_by_label("Search corruptions").fill("ice crystals")
+    expect(page.locator(".ru1-tile:visible")).to_have_count(1)
+    page.locator(".ru1-tile:visible").click()
+    expect(spec(page)).to_have_value("frost@mid+gaussian_noise@mid#0")  # in the order of the imaging chain
+    page.get_by_role("button", name="Move Frost down").click()
+    expect(spec(page)).to_have_value("gaussian_noise@mid+frost@mid#0")
+    page.get_by_label("Severity of Frost as a number").fill("0.25")
+    page.keyboard.press("Tab")
+    expect(spec(page)).to_have_value("gaussian_noise@mid+frost@0.25#0")
+    page.get_by_role("button", name="Confine Gaussian noise to a box").click()
+    drag(page, page.locator("#preview svg"))
+    expect(spec(page)).to_have_value(re.compile(r"^gaussian_noise@mid~0\.2[45]"))
+    expect(page.locator("#preview svg rect")).to_have_count(1)
+    recover(page)
+    page.get_by_label("difference to the clean image").check()
+    expect(page.locator("#compare img[data-overlay=difference]")).to_be_visible()
+    page.get_by_role("button", name="Remove Frost").click()
+    expect(page.locator("#chain .ru1-step")).to_have_count(1)
+    page.get_by_role("button", name="Surprise me").click()
+    expect(spec(page)).not_to_have_value(re.compile("^gaussian_noise@mid~"))
+
+
+def test_several_draws_show_where_they_differ_and_what_they_answer(open_page: Open) -> None:
+    page = open_page()
+    page.get_by_role("button", name="Road scene 3").click()
+    expect(page.get_by_label("Question", exact=True)).not_to_have_value("")
+    sampling(page, "1", "3")
+    recover(page)
+    expect(page.locator(".ru1-agree li")).to_have_count(2)
+    expect(page.locator(".ru1-agree")).to_contain_text(re.compile("[123] of 3 draws say"))
+    page.get_by_label("where the draws differ").check()
+    expect(page.locator("#compare .ru1-legend:visible")).to_contain_text("of the image has 10 levels or more")
+    expect(page.locator("#scores")).to_contain_text("Consistency")
 
 
 def test_nothing_of_an_upload_stays_in_the_cache(open_page: Open, served: Served, jpeg: Path) -> None:

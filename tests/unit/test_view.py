@@ -7,14 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ru1_app.domain import Answered, Condition, Question, Score
+from ru1_app.domain import Answered, Condition, PairKind, Question, Score, ScoreRecord
 from ru1_app.errors import InvalidInput
 from ru1_app.images import from_png
-from ru1_app.ui import answers_view, scores_view, view
+from ru1_app.ui import answers_view, case_view, scores_view, view
 from ru1_app.ui.box_annotator import BoxData, regions
 from ru1_app.ui.compare import compare
 from tests.factories import QUESTION, make_result
 from tests.fakes import fake_scorers
+from tests.unit.test_store import rated
 
 SPECS = {name: scorer.spec for name, scorer in fake_scorers().items()}
 EVIL = "<img src=x onerror=alert(1)>`${alert(1)}`"
@@ -86,3 +87,13 @@ def test_boxes_from_the_browser_are_checked() -> None:
     for bad in ({"x0": 0.1}, {**good, "x1": "0.3"}, {**good, "x1": float("inf")}):
         with pytest.raises(InvalidInput):
             regions(BoxData(boxes=[bad]))
+
+
+def test_a_case_shows_every_kind_of_score_there_is() -> None:
+    result = make_result(samples=3)
+    scores = tuple(ScoreRecord(kind, Score("psnr", "1", 20.0)) for kind in PairKind)
+    case = replace(result.case, scores=scores, ratings=(rated(result.case).ratings))
+    html = case_view.detail(case, lambda sha: result.images[sha])
+    assert html.count("20.0000") == len(PairKind)
+    assert "deviation over the draws" in html
+    assert "3 of 3" in html
