@@ -231,6 +231,19 @@ def export(
 
 
 @cli.command()
+def corruptions(json_: Json = False) -> None:
+    """List the corruptions: name, step of the imaging chain, what happens, and whether it is local or moves things."""
+    from ru1_app.corruptions import CORRUPTIONS
+
+    rows = [
+        {"name": name, "label": e.label, "step": e.step, "physics": e.physics,
+         "local": e.local is not None, "geometry": e.geometry.value}
+        for name, e in CORRUPTIONS.items()
+    ]  # fmt: skip
+    _show(rows, json_, [f"{row['name']:20} {row['step']:12} {row['physics']}" for row in rows])
+
+
+@cli.command()
 def models(json_: Json = False) -> None:
     """List the models by name."""
     from ru1_app.models import ANSWERERS, RECOVERERS
