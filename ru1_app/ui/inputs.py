@@ -17,6 +17,12 @@ from ru1_app.ui import view
 from ru1_app.ui.chain_editor import ChainEditor, from_spec
 from ru1_app.ui.preview import Preview, PreviewData
 
+CAMERA = """
+<button type="button" class="ru1-look">Use the camera</button>
+<div class="ru1-viewer" hidden><video autoplay playsinline muted aria-label="What the camera sees"></video>
+<span class="ru1-row"><button type="button" class="ru1-take">Take the picture</button>
+<button type="button" class="ru1-close">Close the camera</button></span></div>
+"""  # upload.js does the rest
 AS_IS = "used as it is"
 FIRST = CorruptionSpec.of("gaussian_noise", LEVELS["mid"])  # what the page starts with
 
@@ -44,6 +50,7 @@ def _image(examples: list[Example]) -> dict[str, Any]:
     parts: dict[str, Any] = {}
     gr.Markdown("### 1 · Image")
     parts["file"] = gr.File(label="Upload: drop, paste or choose a picture", elem_id="upload", height=130)
+    gr.HTML(CAMERA, elem_id="camera", padding=False)
     parts["note"] = gr.HTML("", elem_id="upload-note", padding=False)
     if examples:
         parts["gallery"] = gr.Gallery(

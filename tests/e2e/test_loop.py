@@ -236,6 +236,19 @@ def test_a_picture_can_be_pasted_and_text_still_goes_into_its_field(open_page: O
     recover(page)
 
 
+def test_a_picture_can_be_taken_with_the_camera(open_page: Open) -> None:
+    page = open_page()
+    page.get_by_role("button", name="Use the camera").click()
+    expect(page.locator("#camera video")).to_be_visible()
+    page.wait_for_function("document.querySelector('#camera video').videoWidth > 0")
+    page.get_by_role("button", name="Take the picture").click()
+    expect(page.locator("#preview")).to_contain_text("camera.png")
+    expect(page.locator("#camera video")).to_be_hidden()
+    page.get_by_role("button", name="Use the camera").click()
+    page.get_by_role("button", name="Close the camera").click()
+    expect(page.locator("#camera video")).to_be_hidden()
+
+
 def test_a_file_over_the_limit_is_refused_before_it_is_sent(open_page: Open, tmp_path: Path) -> None:
     page = open_page()
     page.locator("#run").wait_for()
