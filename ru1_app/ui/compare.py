@@ -56,8 +56,9 @@ def _boxes(overlay: Overlay) -> str:
 
 def _below(result: RunResult, maps: Sequence[Overlay]) -> str:
     name = result.case.id[:8]
+    tail = f"-{result.case.sample.corruption or 'as-it-is'}-{name}"
     links = "".join(
-        f'<a href="#" data-save="{where}" download="{what}-{name}.png">Save {what} PNG</a>'
+        f'<a href="#" data-save="{where}" download="{escape(what + tail)}.png">Save {what} PNG</a>'
         for what, where in (("recovered", ".ru1-after"), ("corrupted", "[data-left=corrupted]"))
     )
     row = f'<div class="ru1-below">{_against(result)}<span class="ru1-links">{links}</span></div>{_choice(maps, name)}'

@@ -20,7 +20,7 @@ def create_ui(app: App) -> gr.Blocks:
     """All pages. Uploads in Gradio's cache are deleted within two hours."""
     with gr.Blocks(title="RU1", delete_cache=(1800, 7200)) as demo:
         gr.Navbar(main_page_name="Recover")
-        recover_page.build(app)
+        recover_page.build(app, demo)
     with demo.route("Flagged cases", "cases"):
         cases_page.build(app, demo)
     return demo

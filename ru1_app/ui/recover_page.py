@@ -47,7 +47,7 @@ def build_results() -> dict[str, Any]:
     return parts
 
 
-def build(app: App) -> None:
+def build(app: App, demo: gr.Blocks) -> None:
     """Components, handlers, events."""
     settings = app.settings
     examples = load_examples(EXAMPLES)
@@ -108,6 +108,13 @@ def build(app: App) -> None:
             left["question"]: asked.text if asked else "",
             **dict(zip((left[letter] for letter in "ABCD"), options, strict=True)),
         }
+
+    def on_address(person: gr.Request) -> dict[Any, Any]:
+        """A chain in the address, `?spec=gaussian_noise@mid%237`; what is none is left aside, with a message."""
+        text = (person.query_params.get("spec") if person else None) or ""
+        if not text:
+            return {left["spec"]: gr.skip(), left["chain"]: gr.skip()}
+        return on_spec({left["spec"]: text, source_state: None})
 
     def on_spec(values: dict[Any, Any]) -> dict[Any, Any]:
         text = values[left["spec"]].strip()
@@ -199,4 +206,5 @@ def build(app: App) -> None:
     running.failure(ready, None, acting, **private)
     left["run"].click(None, js=TO_RESULT, **private)
     left["stop"].click(on_stop, None, [left["stop"], right["progress"]], **private)
+    demo.load(shown(on_address), None, [left["chain"], *preview_outputs], **private)
     flag_panel.connect(app, panel, result_state)

@@ -189,6 +189,7 @@ def test_an_example_scene_is_answered_and_marked_right_or_wrong(open_page: Open)
     expect(page.locator("#answers .ru1-badge")).to_contain_text("answer")
     with page.expect_download() as download:
         page.get_by_role("link", name="Save recovered PNG").click()
+    assert re.fullmatch(r"recovered-gaussian_noise@mid[#_]0-\w{8}\.png", download.value.suggested_filename)
     saved = Path(download.value.path()).read_bytes()
     assert Image.open(io.BytesIO(saved)).size == (384, 384)
     page.locator("#compare input[type=range]").focus()
@@ -363,6 +364,13 @@ def test_a_chain_is_put_together_and_a_step_confined_to_a_box(open_page: Open) -
     expect(page.locator("#chain .ru1-step")).to_have_count(1)
     page.get_by_role("button", name="Surprise me").click()
     expect(spec(page)).not_to_have_value(re.compile("^gaussian_noise@mid~"))
+
+
+def test_a_chain_can_come_with_the_address(open_page: Open) -> None:
+    page = open_page("/?spec=fog@0.5%2Bjpeg@high%2342")
+    expect(spec(page)).to_have_value("fog@0.5+jpeg@high#42")
+    expect(page.locator("#chain .ru1-step")).to_have_count(2)
+    expect(page.get_by_label("Corruption seed")).to_have_value("42")
 
 
 def test_several_draws_show_where_they_differ_and_what_they_answer(open_page: Open) -> None:

@@ -187,6 +187,26 @@ def test_masks_and_geometry_of_a_chain_are_those_of_its_steps(photo: Image8) -> 
     assert apply_spec(photo, CorruptionSpec.parse("jpeg@low+elastic_transform@0#1")).geometry is Geometry.KEPT
 
 
+@given(
+    name=st.sampled_from(NAMES),
+    size=st.tuples(st.integers(1, 60), st.integers(1, 60)),
+    severity=st.floats(0, 1),
+    seed=st.integers(0, 2**32 - 1),
+)
+@settings(max_examples=300, deadline=None)
+def test_any_image_severity_and_seed_give_an_image_of_the_same_kind_again(
+    name: str, size: tuple[int, int], severity: float, seed: int
+) -> None:
+    image = np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
+    spec = CorruptionSpec.of(name, severity, seed)
+    first, second = apply_spec(image, spec), apply_spec(image, CorruptionSpec.parse(str(spec)))
+    assert (first.image.shape, first.image.dtype) == (image.shape, image.dtype)
+    assert np.array_equal(first.image, second.image)
+    if first.mask is not None:
+        assert first.mask.shape == size
+        assert not (first.image != image).any(axis=2)[~first.mask].any()
+
+
 boxes = (
     st.tuples(*[st.integers(0, 10_000)] * 4)
     .map(lambda n: Box(min(n[0], n[1]) / 1e4, min(n[2], n[3]) / 1e4, max(n[0], n[1]) / 1e4, max(n[2], n[3]) / 1e4))
