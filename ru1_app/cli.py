@@ -58,9 +58,11 @@ def check(
     from ru1_app.intake import read_file
 
     settings = Settings.from_env()
+    if out is not None:
+        _make_folder(out)
     rows: list[dict[str, Any]] = []
     for path in files:
-        row: dict[str, Any] = {"file": str(path), "accepted": True}
+        row: dict[str, Any] = {"file": str(path).encode("utf-8", "backslashreplace").decode(), "accepted": True}
         try:
             intake = read_file(path, settings)
         except InvalidInput as error:
@@ -74,7 +76,7 @@ def check(
                 "notes": list(intake.notes),
             }
             if out is not None:
-                target = _free_name(out, path.stem, {r.get("png") for r in rows})
+                target = _free_name(out, _short_stem(intake.name), {r.get("png") for r in rows})
                 write_png(target, intake.image)
                 row["png"] = str(target)
         rows.append(row)
@@ -83,16 +85,29 @@ def check(
         raise InvalidInput(f"{len(refused)} of {len(rows)} files refused: {refused[0]['reason']}")
 
 
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInput(f"{str(folder)!r} cannot be a folder to write to ({error.strerror}).") from error
+
+
+def _short_stem(name: str) -> str:
+    """The stem of a cleaned name, in at most 200 bytes: file systems allow 255, and a number and `.png` follow."""
+    return Path(name).stem.encode()[:200].decode("utf-8", "ignore")
+
+
 def _free_name(folder: Path, stem: str, taken: set[str | None]) -> Path:
     names = (folder / f"{stem}{tail}.png" for tail in ("", *(f"-{k}" for k in range(2, 10_000))))
     return next(name for name in names if str(name) not in taken)
 
 
 def _check_line(row: dict[str, Any]) -> str:
+    file = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in row["file"])
     if not row["accepted"]:
-        return f"refused   {row['file']}: {row['reason']}"
+        return f"refused   {file}: {row['reason']}"
     notes = f" ({'; '.join(row['notes'])})" if row["notes"] else ""
-    return f"accepted  {row['file']}: {row['width']}x{row['height']}{notes}"
+    return f"accepted  {file}: {row['width']}x{row['height']}{notes}"
 
 
 @cli.command()

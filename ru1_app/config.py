@@ -26,7 +26,9 @@ class Settings:
     port: int = 7860
     threads: int = 0  # torch CPU threads; 0 = all cores
     max_bytes: int = 30_000_000  # of one uploaded file
-    max_pixels: int = 64_000_000  # of one uploaded image, read from its header
+    max_pixels: int = 64_000_000  # of one uploaded image, read from its header; above 89 million Pillow refuses it
+    max_jpeg_pixels: int = 200_000_000  # of a baseline JPEG, which is read reduced when it is over max_pixels
+    max_heavy_pixels: int = 48_000_000  # of a WebP, AVIF or JPEG 2000, whose decoders hold it several times
     max_aspect: float = 32.0
     min_side: int = 16
     max_side: int = 1024  # longer images are scaled down once, before anything is done to them
