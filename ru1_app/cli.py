@@ -8,38 +8,54 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.exceptions import TyperException
 
 from ru1_app import __version__
 from ru1_app.config import Settings
 from ru1_app.errors import InvalidInput, Ru1Error
+from ru1_app.files import write_whole
+from ru1_app.jobs import Job, Names, check_targets, make_folders, plan
 
-cli = typer.Typer(name="ru1", help="See, judge and improve image recovery.", no_args_is_help=True, add_completion=False)
+cli = typer.Typer(
+    name="ru1",
+    help="See, judge and improve image recovery.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
 db = typer.Typer(help="The run-time store.", no_args_is_help=True)
 cli.add_typer(db, name="db")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-DEFAULTS = Settings()
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".jp2"}
+MAX_SEED = 2**32 - 1
 
 
 def main() -> None:
     """Run the command line; the only place that turns errors into exit codes."""
     try:
-        cli(standalone_mode=True)
+        cli(standalone_mode=False)
     except InvalidInput as error:
         _fail(str(error), 2)
     except Ru1Error as error:
         _fail(str(error), 1)
+    except TyperException as error:  # wrong options; with no arguments at all, help was shown
+        _fail(getattr(error, "format_message", error.__str__)(), 2)
+    except OSError as error:
+        where = f" {str(error.filename)!r}" if error.filename else ""
+        _fail(f"The system refused{where}: {error.strerror or error}.", 1)
+    except KeyboardInterrupt:
+        _fail("Stopped.", 130)
 
 
 def _fail(message: str, code: int) -> None:
-    print(f"ru1: {message}", file=sys.stderr)
+    if message:
+        print(f"ru1: {message}", file=sys.stderr)
     raise SystemExit(code)
 
 
@@ -57,49 +73,36 @@ def check(
     from ru1_app.images import write_png
     from ru1_app.intake import read_file
 
-    settings = Settings.from_env()
-    if out is not None:
-        _make_folder(out)
+    settings, names = Settings.from_env(), Names()
     rows: list[dict[str, Any]] = []
     for path in files:
-        row: dict[str, Any] = {"file": str(path).encode("utf-8", "backslashreplace").decode(), "accepted": True}
+        row: dict[str, Any] = {"file": _printable(path), "accepted": True}
         try:
             intake = read_file(path, settings)
         except InvalidInput as error:
             row |= {"accepted": False, "reason": str(error)}
         else:
             height, width = intake.image.shape[:2]
-            row |= {
-                "width": width,
-                "height": height,
-                "sha256": intake.source_sha,
-                "notes": list(intake.notes),
-            }
+            row |= {"width": width, "height": height, "sha256": intake.source_sha, "notes": list(intake.notes)}
             if out is not None:
-                target = _free_name(out, _short_stem(intake.name), {r.get("png") for r in rows})
+                target = names.free(out, Path(intake.name).stem)
+                check_targets(files, [target])
+                make_folders([target])
                 write_png(target, intake.image)
                 row["png"] = str(target)
         rows.append(row)
-    _show(rows, json_, [_check_line(row) for row in rows])
+    _finish(rows, json_, [_check_line(row) for row in rows])
+
+
+def _printable(path: Path) -> str:
+    return str(path).encode("utf-8", "backslashreplace").decode()
+
+
+def _finish(rows: list[dict[str, Any]], json_: bool, lines: list[str]) -> None:
+    """Show what became of each file; refused ones make the exit code 2."""
+    _show(rows, json_, lines)
     if refused := [row for row in rows if not row["accepted"]]:
         raise InvalidInput(f"{len(refused)} of {len(rows)} files refused: {refused[0]['reason']}")
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InvalidInput(f"{str(folder)!r} cannot be a folder to write to ({error.strerror}).") from error
-
-
-def _short_stem(name: str) -> str:
-    """The stem of a cleaned name, in at most 200 bytes: file systems allow 255, and a number and `.png` follow."""
-    return Path(name).stem.encode()[:200].decode("utf-8", "ignore")
-
-
-def _free_name(folder: Path, stem: str, taken: set[str | None]) -> Path:
-    names = (folder / f"{stem}{tail}.png" for tail in ("", *(f"-{k}" for k in range(2, 10_000))))
-    return next(name for name in names if str(name) not in taken)
 
 
 def _check_line(row: dict[str, Any]) -> str:
@@ -119,64 +122,88 @@ def corrupt(
     json_: Json = False,
 ) -> None:
     """Damage images, seeded and repeatable."""
-    from ru1_app.corruptions import CorruptionSpec
+    from ru1_app.corruptions import CorruptionSpec, entry_of
     from ru1_app.corruptions import corrupt as apply
     from ru1_app.images import write_png
-    from ru1_app.intake import read_file
 
-    parsed, settings, rows = CorruptionSpec.parse(spec, seed=seed), Settings.from_env(), []
-    for path, target in _jobs(source, out):
-        write_png(target, apply(read_file(path, settings).image, parsed))
-        rows.append({"in": str(path), "out": str(target), "spec": str(parsed)})
-    _show(rows, json_, [f"{row['out']}  {row['spec']}" for row in rows])
+    parsed, settings = CorruptionSpec.parse(spec, seed=seed), Settings.from_env()
+    for name in parsed.names:
+        entry_of(name)
+
+    def one(job: Job, image: Any) -> dict[str, Any]:
+        write_png(job.targets[0], apply(image, parsed))
+        return {"out": str(job.targets[0]), "spec": str(parsed)}
+
+    rows = _run(plan(source, out), settings, one)
+    _finish(rows, json_, [row["reason"] if "reason" in row else f"{row['out']}  {row['spec']}" for row in rows])
 
 
 @cli.command()
 def recover(
     source: Annotated[Path, typer.Argument(metavar="IN", help="Image file or folder.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="PNG file or folder.")],
-    model: Annotated[str, typer.Option(help="A name from `ru1 models`.")] = DEFAULTS.recoverer,
-    seed: Annotated[int, typer.Option(min=0)] = DEFAULTS.seed,
-    steps: Annotated[int, typer.Option(min=1, max=100)] = DEFAULTS.steps,
-    samples: Annotated[int, typer.Option(min=1, max=16, help="Draws from as many seeds.")] = DEFAULTS.samples,
+    model: Annotated[str | None, typer.Option(help="A name from `ru1 models`.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=MAX_SEED)] = None,
+    steps: Annotated[int | None, typer.Option(min=1, max=100)] = None,
+    samples: Annotated[int | None, typer.Option(min=1, max=16, help="Draws from as many seeds.")] = None,
     uncertainty: Annotated[Path | None, typer.Option(metavar="MAP.png", help="Write the uncertainty map.")] = None,
     json_: Json = False,
 ) -> None:
-    """Recover images; with --samples K the further draws are written as NAME-2.png and so on."""
+    """Recover images; with --samples K the further draws are written as NAME-2.png and so on.
+
+    What is not given comes from the settings (RU1_RECOVERER, RU1_SEED, RU1_STEPS, RU1_SAMPLES).
+    """
     from ru1_app.images import write_png
-    from ru1_app.intake import read_file
     from ru1_app.models.base import Recovered, RecoverRequest
+    from ru1_app.pipeline import shown_uncertainty, uncertainty_png
     from ru1_app.wiring import wire
 
     app = wire()
-    rows: list[dict[str, Any]] = []
-    recoverer = app.recoverer(model)
-    for path, target in _jobs(source, out):
-        image = read_file(path, app.settings).image
-        events = recoverer.recover(RecoverRequest(image, seed, steps, samples))
+    first = app.settings.seed if seed is None else seed
+    count, draws = steps or app.settings.steps, samples or app.settings.samples
+    jobs = plan(source, out, draws=draws, map_to=uncertainty)
+    recoverer = app.recoverer(model or app.settings.recoverer)
+
+    def one(job: Job, image: Any) -> dict[str, Any]:
+        events = recoverer.recover(RecoverRequest(image, first, count, draws))
         done = next(event for event in events if isinstance(event, Recovered))
-        targets = [target, *(target.with_stem(f"{target.stem}-{k}") for k in range(2, samples + 1))]
-        for name, draw in zip(targets, done.images, strict=True):
-            write_png(name, draw)
         row: dict[str, Any] = {
-            "in": str(path), "out": [str(name) for name in targets], "model": asdict(recoverer.ref),
-            "seed": seed, "settings": dict(done.settings), "seconds": round(done.seconds, 3), "uncertainty": None,
+            "out": [str(name) for name in job.targets], "model": asdict(recoverer.ref), "seed": first,
+            "settings": dict(done.settings), "seconds": round(done.seconds, 3), "uncertainty": None,
         }  # fmt: skip
-        if uncertainty is not None:
-            row["uncertainty"] = _write_map(done, uncertainty, source.is_dir(), target)
+        if job.map is not None:
+            values, kind = shown_uncertainty(done)
+            if values is None:
+                raise InvalidInput(done.uncertainty_note or "This model has no uncertainty map.")
+            write_whole(job.map, uncertainty_png(values))
+            row |= {"uncertainty": str(job.map), "uncertainty_kind": kind.value}
+        for name, draw in zip(job.targets, done.images, strict=True):
+            write_png(name, draw)
+        return row
+
+    rows = _run(jobs, app.settings, one)
+    _finish(rows, json_, [r["reason"] if "reason" in r else f"{r['out'][0]}  {r['seconds']:.2f} s" for r in rows])
+
+
+def _run(jobs: list[Job], settings: Settings, one: Callable[[Job, Any], dict[str, Any]]) -> list[dict[str, Any]]:
+    """Do every job, with a progress bar on a terminal; a file that is refused does not keep the others back."""
+    from tqdm import tqdm
+
+    from ru1_app.intake import read_file
+
+    make_folders(path for job in jobs for path in (*job.targets, job.map) if path)
+    rows = []
+    for job in tqdm(jobs, unit="image", file=sys.stderr, disable=len(jobs) < 2 or None):
+        row: dict[str, Any] = {"in": _printable(job.source), "accepted": True}
+        try:
+            intake = read_file(job.source, settings)
+            row |= {"notes": list(intake.notes), **one(job, intake.image)}
+        except InvalidInput as error:
+            if len(jobs) == 1:
+                raise
+            row |= {"accepted": False, "reason": str(error)}
         rows.append(row)
-    _show(rows, json_, [f"{row['out'][0]}  {row['seconds']:.2f} s" for row in rows])
-
-
-def _write_map(done: Any, path: Path, many: bool, target: Path) -> str:
-    from ru1_app.pipeline import uncertainty_png
-
-    if done.uncertainty is None:
-        raise InvalidInput(done.uncertainty_note or "This model has no uncertainty map.")
-    name = path / target.name if many else path
-    name.parent.mkdir(parents=True, exist_ok=True)
-    name.write_bytes(uncertainty_png(done.uncertainty))
-    return str(name)
+    return rows
 
 
 @cli.command()
@@ -191,7 +218,10 @@ def score(
     from ru1_app.wiring import wire
 
     app = wire()
-    pair = Pair(read_file(recovery, app.settings).image, read_file(reference, app.settings).image)
+    found = [read_file(path, app.settings) for path in (recovery, reference)]
+    if scaled := [f"{each.name!r} was {note}" for each in found for note in each.notes if note.startswith("scaled")]:
+        raise InvalidInput(f"{scaled[0]}: scores never resample; give images of at most RU1_MAX_SIDE pixels a side.")
+    pair = Pair(found[0].image, found[1].image)
     if reason := mismatch(pair):
         raise InvalidInput(f"They cannot be scored: {reason}. Give two images of one size.")
     document: dict[str, Any] = {}
@@ -284,7 +314,6 @@ def db_upgrade(json_: Json = False) -> None:
     from ru1_app.store.migrate import current_revision, upgrade
 
     settings = Settings.from_env()
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
     upgrade(settings.url)
     revision = current_revision(settings.url)
     _show({"revision": revision}, json_, [f"The database is at revision {revision}."])
@@ -293,7 +322,7 @@ def db_upgrade(json_: Json = False) -> None:
 @cli.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Port to listen on.")] = None,
 ) -> None:
     """Start the page."""
     from dataclasses import replace
@@ -308,30 +337,3 @@ def serve(
 def version() -> None:
     """Print the version."""
     print(__version__)
-
-
-def _jobs(source: Path, out: Path) -> Iterator[tuple[Path, Path]]:
-    """Pairs of input file and output PNG, for a file or (with a progress bar) a folder."""
-    if not source.is_dir():
-        yield source, _target(source, out)
-        return
-    if out.is_file():
-        raise InvalidInput(f"{str(source)!r} is a folder, so OUT must be one too; {str(out)!r} is a file.")
-    from tqdm import tqdm
-
-    paths = sorted(path for path in source.iterdir() if path.suffix.lower() in SUFFIXES)
-    if not paths:
-        raise InvalidInput(f"{str(source)!r} holds no image ({', '.join(sorted(SUFFIXES))}).")
-    names: set[str | None] = set()
-    for path in tqdm(paths, unit="image", file=sys.stderr):
-        target = _free_name(out, path.stem, names)
-        names.add(str(target))
-        yield path, target
-
-
-def _target(source: Path, out: Path) -> Path:
-    if out.is_dir():
-        return out / f"{source.stem}.png"
-    if out.suffix.lower() != ".png":
-        raise InvalidInput(f"OUT is {str(out)!r}; give a .png file or a folder: other formats would lose pixels.")
-    return out

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from ru1_app.errors import InvalidInput
 
@@ -39,9 +41,7 @@ class Settings:
     @property
     def url(self) -> str:
         """The database as an SQLAlchemy URL."""
-        if not self.database_url and "?" in str(self.data_dir):
-            raise InvalidInput("RU1_DATA_DIR has a '?', which database addresses cannot hold. Name another folder.")
-        return self.database_url or f"sqlite:///{self.data_dir / 'ru1.sqlite3'}"
+        return self.database_url or f"sqlite:///{quote(str(self.data_dir / 'ru1.sqlite3'), safe='/:')}"
 
     @property
     def blob_dir(self) -> Path:
@@ -63,4 +63,20 @@ class Settings:
                 values[name] = kind(text)
             except ValueError:
                 raise InvalidInput(f"{key}={text!r} is not a {type(default).__name__}.") from None
+            _check(key, values[name])
         return cls(**values)  # type: ignore[arg-type]
+
+
+LEAST = {"threads": 0, "seed": 0, "port": 1}  # of numbers; of all others 1
+MOST = {"port": 65_535, "seed": 2**32 - 1, "steps": 100, "samples": 16}
+
+
+def _check(key: str, value: object) -> None:
+    """Refuse a number that nothing can be done with."""
+    if not isinstance(value, int | float):
+        return
+    name = key.removeprefix("RU1_").lower()
+    least, most = LEAST.get(name, 1), MOST.get(name, math.inf)
+    if not least <= value <= most:
+        limits = f"at least {least}" if math.isinf(most) else f"from {least} to {most}"
+        raise InvalidInput(f"{key}={value} is out of range; it must be {limits}.")

@@ -53,6 +53,7 @@ def flag(store: Store, case: Case, images: Mapping[str, bytes], form: FlagForm, 
             # else someone flagged the same recovery in between: this judgement joins theirs
     if any(old.rater_id == rating.rater_id and old.stage is rating.stage for old in store.case(case.id).ratings):
         raise Conflict(TWICE)
+    store.keep(images)  # an image that was lost or damaged since is whole again
     try:
         store.add_rating(rating)
     except Conflict as error:

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ru1_app.files import write_whole
+
 Image8: TypeAlias = NDArray[np.uint8]
 
 
@@ -33,8 +35,6 @@ def digest(data: bytes) -> str:
 
 
 def write_png(path: Path, image: Image8) -> None:
-    """Write `image` to `path` atomically: a reader never sees half a file."""
+    """Write `image` [H, W, 3] or [H, W] to `path` whole; its folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(png_bytes(image))
-    part.replace(path)
+    write_whole(path, png_bytes(image))

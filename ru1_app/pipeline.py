@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -196,6 +196,8 @@ def make_question(text: str, options: tuple[str, ...] = ()) -> Question | None:
         if options:
             raise InvalidInput("There are options but no question. Type the question too, or clear the options.")
         return None
+    if any(char == "\0" or "\ud800" <= char <= "\udfff" for each in (text, *options) for char in each):
+        raise InvalidInput("The question or an option holds a character that is none. Type it again.")
     if len(text) > 500 or any(len(option) > 200 for option in options):
         raise InvalidInput("The question may have up to 500 characters, an option up to 200.")
     if len(options) == 1 or len(options) > 4:
@@ -229,7 +231,7 @@ def _result(
 
     reference, spec = evidence.reference, request.spec
     sample = Sample(
-        id=uuid.uuid4().hex,
+        id="",
         corrupted_sha=keep(png_bytes(evidence.corrupted)),
         reference_sha=None if reference is None else keep(png_bytes(reference)),
         split_group=request.intake.source_sha,
@@ -240,7 +242,8 @@ def _result(
         license=request.license,
         question=request.question,
     )
-    unsure, kind = _uncertainty(recovered)
+    sample = replace(sample, id=digest(repr(sample).encode())[:32])  # the same sample has the same id in every run
+    unsure, kind = shown_uncertainty(recovered)
     recovery = Recovery(
         id=uuid.uuid4().hex,
         sample_id=sample.id,
@@ -268,7 +271,7 @@ def _result(
     )
 
 
-def _uncertainty(recovered: Recovered) -> tuple[Any | None, UncertaintyKind]:
+def shown_uncertainty(recovered: Recovered) -> tuple[Any | None, UncertaintyKind]:
     """How the draws differ, where there are several; else the error that the model itself expects."""
     if len(recovered.images) > 1:
         return deviation(recovered.images), UncertaintyKind.DEVIATION

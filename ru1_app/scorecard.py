@@ -16,7 +16,8 @@ from ru1_app.corruptions.base import Mask
 from ru1_app.domain import PairKind, Score, ScoreRecord
 from ru1_app.images import Image8
 from ru1_app.scoring.base import Pair, Scorer, ScorerSpec
-from ru1_app.scoring.maps import inside_outside, ssim_map
+from ru1_app.scoring.maps import mean_within, ssim_map, touched_by_windows
+from ru1_app.scoring.ssim import WINDOW
 
 MOVED = "the corruption moves things, so a comparison pixel by pixel with the clean image says nothing"
 CONSISTENCY = ("ssim", "psnr")  # what the distance of consistency is measured with
@@ -73,11 +74,14 @@ def _by_damage(scorers: Mapping[str, Scorer], evidence: Evidence) -> Iterator[Sc
     clean, mask = evidence.reference, evidence.mask
     if "ssim" not in scorers or clean is None or mask is None or mask.all() or evidence.geometry is Geometry.MOVED:
         return
-    version = scorers["ssim"].spec.version
+    if min(mask.shape) < WINDOW:
+        return
+    version, touched = scorers["ssim"].spec.version, touched_by_windows(mask)
     for kind, image in (
         (PairKind.CORRUPTED_REFERENCE, evidence.corrupted),
         (PairKind.RECOVERED_REFERENCE, evidence.recovered),
     ):
-        for name, value in zip((INSIDE, OUTSIDE), inside_outside(ssim_map(image, clean), mask), strict=True):
+        values = ssim_map(image, clean)
+        for name, value in ((INSIDE, mean_within(values, mask)), (OUTSIDE, mean_within(values, ~touched))):
             reason = None if value is not None else "that part of the image is empty"
             yield ScoreRecord(kind, Score(name, version, value, reason))

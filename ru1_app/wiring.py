@@ -45,7 +45,6 @@ class App:
     @cached_property
     def store(self) -> Store:
         """The run-time store, opened (and created) on first use."""
-        self.settings.data_dir.mkdir(parents=True, exist_ok=True)
         return Store(self.settings.url, self.settings.blob_dir)
 
     def recoverer(self, name: str) -> Recoverer:
@@ -62,6 +61,7 @@ class App:
         """All scorers, ready."""
         from ru1_app.scoring import load_scorers
 
+        self._set_threads()
         scorers: Mapping[str, Scorer] = self._once(("scorers", self.settings.clip), lambda: load_scorers(self.settings))
         return scorers
 

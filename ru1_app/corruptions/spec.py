@@ -21,7 +21,7 @@ MAX_SEED = 2**32 - 1
 MAX_STEPS = 8
 FORM = "write name@severity#seed, as in gaussian_noise@mid#7, and join several with +"
 _STEP = re.compile(r"(?P<name>[a-z0-9_]+)@(?P<severity>[a-z0-9.]+)(?:~(?P<box>[0-9.,]+))?\Z")
-_SEED = re.compile(r"[0-9]+\Z")
+_SEED = re.compile(r"[0-9]{1,10}\Z")
 
 
 class Box(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import tempfile
 import zipfile
 from collections import defaultdict
@@ -70,6 +71,9 @@ def export(store: Store, out: Path, format: str = "records", filters: Filters | 
     """
     if format not in FORMATS:
         raise InvalidInput(f"There is no format {format!r}. There are: {', '.join(FORMATS)}.")
+    out = out.resolve()
+    if out == Path.cwd():
+        raise InvalidInput("The current folder cannot be the export itself. Name a new folder.")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InvalidInput(f"{str(out)!r} exists already. Name a new folder.")
     try:
@@ -80,6 +84,8 @@ def export(store: Store, out: Path, format: str = "records", filters: Filters | 
                 out.rmdir()
             (Path(part) / "export").rename(out)
     except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):  # another export was quicker
+            raise InvalidInput(f"{str(out)!r} exists already. Name a new folder.") from error
         raise ExportFailed(f"The export could not be written: {error.strerror}.") from error
     return manifest
 
@@ -123,7 +129,7 @@ def _records(store: Store, filters: Filters, tally: _Tally, *, reference: bool) 
         elif reference and case.sample.reference_sha is None:
             tally.skipped["flow_grpo: without a reference"].add(case.id)
         elif not store.has_images(case):
-            tally.skipped["an image file is missing"].add(case.id)
+            tally.skipped["an image is missing or damaged"].add(case.id)
         else:
             if rating.source is RatingSource.VISITOR:
                 tally.unconfirmed.add(case.id)

@@ -30,14 +30,13 @@ def _front_matter(folder: Path, counts: Mapping[str, int]) -> str:
     lines = ["---", "pretty_name: Flagged recoveries", "task_categories:", "- image-to-image"]
     lines += ["- visual-question-answering", "size_categories:"]
     lines += ["- " + next((name for limit, name in SIZES.items() if most < limit), "n>100K"), "configs:"]
-    if counts.get("records"):
-        lines += ["- config_name: default", "  data_files: data.parquet"]
-    else:  # `datasets` reads one kind of file per folder, so the restoration rows only where they are alone
-        lines += ["- config_name: flow_grpo", "  data_files:"]
-        for split in ("train", "test"):
-            name = f"restoration/{split}_metadata.jsonl"
-            if (folder / name).stat().st_size:  # loaders fail on a split without rows
-                lines += [f"  - split: {split}", f"    path: {name}"]
+    # `datasets` reads one kind of file per folder, so the restoration rows only where they are alone
+    whole = bool(counts.get("records"))
+    lines += [f"- config_name: {'default' if whole else 'flow_grpo'}", "  data_files:"]
+    for split in ("train", "test"):
+        name = f"{split}.parquet" if whole else f"restoration/{split}_metadata.jsonl"
+        if (folder / name).is_file() and (folder / name).stat().st_size:  # loaders fail on a split without rows
+            lines += [f"  - split: {split}", f"    path: {name}"]
     return "\n".join([*lines, "---"])
 
 

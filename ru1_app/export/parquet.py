@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -19,31 +20,49 @@ ROWS, BYTES = 50, 64 * 2**20  # most of one row group: what a reader holds in me
 
 
 def write_records(store: Store, records: Iterable[Mapping[str, Any]], folder: Path) -> int:
-    """Write `data.parquet` and `records.jsonl`; returns the number of records."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+    """Write `train.parquet`, `test.parquet` (where there are such rows) and `records.jsonl`; returns the count."""
     features = make_features()
-    schema = features.arrow_schema
     count = 0
-    with (
-        pq.ParquetWriter(folder / "data.parquet", schema) as table,
-        (folder / "records.jsonl").open("w", encoding="utf-8") as lines,
-    ):
-        rows: list[dict[str, Any]] = []
-        size = 0
+    with ExitStack() as stack:
+        lines = stack.enter_context((folder / "records.jsonl").open("w", encoding="utf-8"))
+        tables: dict[str, _Table] = {}
         for record in records:
+            split = record["split"]
+            if split not in tables:
+                tables[split] = stack.enter_context(closing(_Table(folder / f"{split}.parquet", features)))
             lines.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
-            images = _embedded(store, record)
-            rows.append({**record, **images})
-            size += sum(len(image["bytes"]) for image in images.values() if image)
+            tables[split].add(record, _embedded(store, record))
             count += 1
-            if len(rows) == ROWS or size >= BYTES:
-                table.write_table(pa.Table.from_pylist(rows, schema=schema))
-                rows, size = [], 0
-        if rows:
-            table.write_table(pa.Table.from_pylist(rows, schema=schema))
     return count
+
+
+class _Table:
+    """A Parquet file that is written in row groups of bounded size."""
+
+    def __init__(self, path: Path, features: Any) -> None:
+        import pyarrow.parquet as pq
+
+        self._schema = features.arrow_schema
+        self._writer = pq.ParquetWriter(path, self._schema)
+        self._rows: list[dict[str, Any]] = []
+        self._size = 0
+
+    def add(self, record: Mapping[str, Any], images: Mapping[str, Any]) -> None:
+        self._rows.append({**record, **images})
+        self._size += sum(len(image["bytes"]) for image in images.values() if image)
+        if len(self._rows) == ROWS or self._size >= BYTES:
+            self._flush()
+
+    def close(self) -> None:
+        self._flush()
+        self._writer.close()
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        if self._rows:
+            self._writer.write_table(pa.Table.from_pylist(self._rows, schema=self._schema))
+        self._rows, self._size = [], 0
 
 
 def _embedded(store: Store, record: Mapping[str, Any]) -> dict[str, Any]:

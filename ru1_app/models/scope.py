@@ -49,13 +49,16 @@ class Scope:
         folded = option.strip().casefold()
         return self.synonyms.get(folded, folded)
 
-    def covers(self, question: Question, known: Callable[[str], bool]) -> bool:
-        """Whether the model was trained for `question`; `known` says if a word is in its vocabulary."""
+    def covers(self, question: Question, known: Callable[[str], bool], reply: str | None = None) -> bool:
+        """Whether the model was trained for `question`; `known` says if a word is in its vocabulary.
+
+        An open answer must be one of those that its topic has: "purple" does not answer a question about a sign.
+        """
         words = re.findall(r"\w+", question.text.casefold())
         unknown = [word for word in words if not known(word)]
         if not words or len(unknown) / len(words) > self.max_unknown_share:
             return False
-        options = _folded(question.options)
+        options = _folded(question.options) or _folded((reply,) if reply else ())
         return any(topic.words & set(words) and options <= topic.answers for topic in self.topics)
 
 

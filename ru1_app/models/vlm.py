@@ -141,7 +141,7 @@ class VlmAnswerer:
         ]
 
     def _answered(self, question: Question, reply: _Reply, seconds: float) -> Answered:
-        inside = self._scope is None or self._scope.covers(question, self._knows)
+        inside = self._scope is None or self._scope.covers(question, self._knows, reply.text)
         note = None if inside or self._scope is None else self._scope.note
         return Answered(reply.text, reply.choice, reply.confidence, in_scope=inside, note=note, seconds=seconds)
 

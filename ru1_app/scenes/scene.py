@@ -15,7 +15,7 @@ EXTRAS = ("tree", "traffic cone", "cloud")
 LIGHTINGS = ("day", "overcast", "dusk", "night")
 MAX_PEOPLE = 4
 
-# Seeds at and above this belong to evaluation; training and the gallery stay below it.
+# Seeds at and above this belong to evaluation; training stays below it. The gallery shows the first four.
 HELD_OUT_SEED = 1_000_000_000
 
 Box = tuple[float, float, float, float]  # x0, y0, x1, y1 as fractions of the image, origin top left

@@ -1,4 +1,4 @@
-"""Scores as maps [H, W] of the image's size, and their means inside and outside of a damaged part."""
+"""Scores as maps [H, W] of the image's size, and their means over a part."""
 
 from __future__ import annotations
 
@@ -30,10 +30,13 @@ def difference_map(a: Image8, b: Image8) -> Map:
     return np.asarray(cv2.absdiff(a, b).mean(axis=2), np.float32)
 
 
-def inside_outside(values: Map, mask: Any) -> tuple[float | None, float | None]:
-    """Means of a map [H, W] where the boolean mask [H, W] is true and where it is not; None for an empty part."""
-    inside, outside = values[mask], values[~mask]
-    return (
-        float(inside.mean(dtype=np.float64)) if inside.size else None,
-        float(outside.mean(dtype=np.float64)) if outside.size else None,
-    )
+def mean_within(values: Map, mask: Any) -> float | None:
+    """Mean of a map [H, W] where the boolean mask [H, W] is true; None where it nowhere is."""
+    chosen = values[mask]
+    return float(chosen.mean(dtype=np.float64)) if chosen.size else None
+
+
+def touched_by_windows(mask: Any) -> Any:
+    """The mask [H, W] grown by SSIM's half window: outside of it, no window holds a masked pixel."""
+    kernel = np.ones((WINDOW, WINDOW), np.uint8)
+    return cv2.dilate(np.asarray(mask, np.uint8), kernel).astype(bool)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 import struct
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 from ru1_app.errors import InvalidInput, NotFound, Unavailable
+from ru1_app.files import write_whole
 from ru1_app.images import digest
 
 PNG_HEAD = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR"
@@ -42,12 +40,19 @@ class Blobs:
         sha = digest(png)
         path = self.path(sha)
         try:
-            if not path.exists() or path.stat().st_size != len(png):
+            if not _holds(path, png):
                 path.parent.mkdir(parents=True, exist_ok=True)
-                _write(path, png)
+                write_whole(path, png)
         except OSError as error:
             raise Unavailable(f"The image could not be stored: {error.strerror}.") from error
         return sha
+
+    def sound(self, sha: str) -> bool:
+        """Whether the image is there and whole."""
+        try:
+            return digest(self.path(sha).read_bytes()) == sha
+        except OSError:
+            return False
 
     def get(self, sha: str) -> bytes:
         """The bytes, checked against their name."""
@@ -62,26 +67,6 @@ class Blobs:
         return data
 
 
-def _write(path: Path, data: bytes) -> None:
-    handle, part = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(part)
-        raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the rename itself durable, where the file system lets a folder be opened."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+def _holds(path: Path, data: bytes) -> bool:
+    """Whether the file is there and has these bytes: one that was damaged is written again."""
+    return path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data

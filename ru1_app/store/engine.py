@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -58,6 +61,19 @@ def _begin(connection: Connection) -> None:
 def _prepare(connection: Any, record: Any, *, foreign_keys: str) -> None:
     connection.isolation_level = None  # the driver begins no transactions of its own
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", f"foreign_keys={foreign_keys}", "synchronous=FULL", "busy_timeout=30000"):
+    cursor.execute("PRAGMA busy_timeout=30000")
+    _use_wal(cursor)
+    for pragma in (f"foreign_keys={foreign_keys}", "synchronous=FULL"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _use_wal(cursor: Any) -> None:
+    """Switch a database to WAL, once: while several open a new one, SQLite says "locked" without any waiting."""
+    for wait in (0.0, *(0.01 * 2**k for k in range(10))):
+        time.sleep(wait)
+        if cursor.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+            return
+        with suppress(sqlite3.OperationalError):
+            cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA journal_mode=WAL")

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from ru1_app.errors import Unavailable
 from ru1_app.store.engine import make_engine, reading
 
+log = logging.getLogger(__name__)
 MIGRATIONS = Path(__file__).with_name("migrations")
 UNREADABLE = "The database cannot be opened. Check RU1_DATA_DIR or RU1_DATABASE_URL."
 
@@ -27,8 +30,11 @@ def upgrade(url: str, revision: str = "head") -> None:
             config.attributes["connection"] = connection
             command.upgrade(config, revision)
             _check_foreign_keys(connection)
+    except CommandError as error:
+        raise Unavailable("The database is of a newer version of the app; install that one.") from error
     except SQLAlchemyError as error:
-        raise Unavailable(f"The database could not be brought up to date: {error}.") from error
+        log.exception("The migration failed")
+        raise Unavailable("The database could not be brought up to date; it was left as it was.") from error
     finally:
         engine.dispose()
 

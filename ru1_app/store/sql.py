@@ -44,11 +44,10 @@ class Store:
         """Give the connections back."""
         self._engine.dispose()
 
-    def put_image(self, png: bytes) -> str:
-        """Store PNG bytes and return their SHA-256; the blob is on disk before the row."""
-        sha = self._blobs.put(png)
-        self._write(lambda session: _add_images(session, {sha: png}))
-        return sha
+    def keep(self, images: Mapping[str, bytes]) -> None:
+        """Have these images on disk; those of stored cases that were lost or damaged are whole again."""
+        for png in images.values():
+            self._blobs.put(png)
 
     def image(self, sha: str) -> bytes:
         """The PNG bytes of a stored image; `NotFound` where there is none."""
@@ -90,8 +89,8 @@ class Store:
         self._write(write, f"The case {case.id} is stored already.")
 
     def has_images(self, case: Case) -> bool:
-        """Whether the file of every image that the case names is there."""
-        return all(self._blobs.path(sha).is_file() for sha in _images_of(case))
+        """Whether every image that the case names is there and whole."""
+        return all(self._blobs.sound(sha) for sha in _images_of(case))
 
     def add_rating(self, rating: Rating) -> None:
         """Append one rating.
@@ -164,7 +163,11 @@ class Store:
             with self._writing, self._session.begin() as session:
                 return work(session)
         except IntegrityError as error:
+            if "unique" not in str(error.orig).lower():
+                raise InvalidInput("What was given breaks a rule of the database; nothing was stored.") from error
             raise Conflict(conflict) from error
+        except OverflowError as error:
+            raise InvalidInput("A number is too large to be stored.") from error
         except DBAPIError as error:
             raise Unavailable("The database could not be written. Try again in a moment.") from error
         except UnicodeEncodeError as error:  # half of a surrogate pair: no database can keep it

@@ -2,40 +2,44 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
+from ru1_app.config import Settings
 from ru1_app.corruptions import CorruptionSpec, corrupt
 from ru1_app.corruptions.spec import MAX_SEED
 from ru1_app.errors import InvalidInput
 from ru1_app.images import Image8
+from ru1_app.intake import read_file
 from ru1_app.models.embedded.net import thumbnail
 from ru1_app.training.config import TRAINED
 
+log = logging.getLogger(__name__)
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
 def load_photos(folder: Path, smallest: int = 96, largest: int = 384) -> list[Image8]:
-    """All photos below `folder` as RGB uint8, scaled to at most `largest` a side; small ones left out.
+    """All photos below `folder` as RGB uint8, scaled to at most `largest` a side; small and broken ones are left out.
 
     Raises:
         InvalidInput: the folder holds no usable photo.
     """
-    photos = []
+    photos, limits = [], Settings(max_side=largest)
     for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES):
-        with Image.open(path) as image:
-            rgb = image.convert("RGB")
-        if min(rgb.size) < smallest:
+        try:
+            photo = read_file(path, limits).image
+        except InvalidInput as error:
+            log.warning("%s", error)
             continue
-        rgb.thumbnail((largest, largest), Image.Resampling.LANCZOS)
-        photos.append(np.asarray(rgb))
+        if min(photo.shape[:2]) >= smallest:
+            photos.append(photo)
     if not photos:
         raise InvalidInput(f"{folder} holds no photo ({', '.join(sorted(SUFFIXES))}) of {smallest} pixels or more.")
     return photos

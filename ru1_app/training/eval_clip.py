@@ -26,7 +26,7 @@ from ru1_app.training.data import SUFFIXES
 
 
 def ordering(scorer: ClipScorer, photos: Sequence[Image8]) -> dict[str, Any]:
-    """Share of quadruples in order, whole and by pair; photo k meets corruption k mod 12 and photo k + 1."""
+    """Share of quadruples in order, whole and by pair; photo k meets corruption k mod 12 and photo k - 1."""
     clean = scorer.embed(photos)
     views = {}
     for severity in (0.2, 1.0):

@@ -1,6 +1,7 @@
 """The embedded answerer: reading letters, knowing its scope, and what the checkpoint in assets can do."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,7 @@ def test_scope_covers_what_was_trained(tmp_path: Path, question: Question, cover
     vocabulary = {"what", "colour", "is", "the", "traffic", "light", "sign", "why"}
     assert read is not None
     assert read.covers(question, vocabulary.__contains__) is covered
+    assert not read.covers(replace(question, options=()), vocabulary.__contains__, "an elephant")
 
 
 def test_options_are_weighed_by_the_word_the_model_knows(tmp_path: Path) -> None:

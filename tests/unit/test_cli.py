@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from ru1_app.config import ROOT, Settings
 from ru1_app.flagging import flag
@@ -29,9 +30,12 @@ class Cli:
         self.folder = folder
         self.environ = {**os.environ, "RU1_DATA_DIR": str(folder / "data"), "PYTHONPATH": str(ROOT)}
 
-    def __call__(self, *words: str | Path, code: int = 0) -> Any:
+    def run(self, *words: str | Path) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "ru1_app", *map(str, words)]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=self.folder, env=self.environ, check=False)
+        return subprocess.run(command, capture_output=True, text=True, cwd=self.folder, env=self.environ, check=False)
+
+    def __call__(self, *words: str | Path, code: int = 0) -> Any:
+        done = self.run(*words)
         assert done.returncode == code, done.stderr
         if code:
             assert "Traceback" not in done.stderr
@@ -79,11 +83,54 @@ def test_corrupt_is_repeatable_for_files_and_folders(cli: Cli) -> None:
         (("answer", "photo.png", "--question", " "), "empty"),
         (("export", "out", "--format", "csv"), "no format"),
         (("export", "out"), "No flagged cases yet"),
+        (("export", "."), "current folder"),
+        (("recover", "photo.png", "x.png", "--seed", "99999999999999999999999"), "seed"),
+        (("recover", "photo.png", "x.png", "--seed", "abc"), "integer"),
+        (("recover", "photo.png"), "Missing argument 'OUT'"),
+        (("nonsense",), "No such command"),
+        (("corrupt", "photo.png", "photo.png", "--spec", "jpeg@mid"), "over its own source"),
+        (("check", "photo.png", "--out", "."), "over its own source"),
+        (("corrupt", ".", ".", "--spec", "jpeg@mid"), "over its own source"),
+        (("recover", "photo.png", "x.png", "--uncertainty", "x.png"), "written twice"),
+        (("recover", "photo.png", "x.png", "--uncertainty", "photo.png"), "over its own source"),
+        (("corrupt", "photo.png", "broken.png/x.png", "--spec", "jpeg@mid"), "cannot be a folder"),
+        (("corrupt", "photo.png", "x.png", "--spec", "jpeg@mid#" + "9" * 5000), "is not a seed"),
+        (("serve", "--port", "99999"), "port"),
     ],
 )
 def test_refused_input_is_one_sentence_and_exit_code_2(cli: Cli, words: tuple[str, ...], says: str) -> None:
-    assert says in cli(*words, code=2)
+    said = cli(*words, code=2)
+    assert says in said
+    assert said.startswith("ru1: ")
+    assert "\n" not in said
     assert not (cli.folder / "x.png").exists()
+
+
+def test_a_broken_file_does_not_keep_the_rest_of_a_folder_back(cli: Cli, photo: Image8) -> None:
+    for name in ("a-2.png", "a.jpg", "z.png"):
+        (cli.folder / "in" / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(photo).save(cli.folder / "in" / name)
+    (cli.folder / "in/b.png").write_bytes(b"")
+    (cli.folder / "in/folder.png").mkdir()
+    done = cli.run("corrupt", "in", "out", "--spec", "jpeg@mid", "--json")
+    rows = json.loads(done.stdout)
+    assert done.returncode == 2
+    assert done.stderr.strip().startswith("ru1: 1 of 4 files refused: 'b.png' is empty")
+    assert [row["accepted"] for row in rows] == [True, True, False, True]
+    written = [row["out"] for row in rows if row["accepted"]]
+    assert len(set(written)) == 3
+    assert all((cli.folder / name).is_file() for name in written)
+
+
+def test_the_environment_is_read_and_nonsense_in_it_refused(cli: Cli) -> None:
+    cli.environ["RU1_RECOVERER"] = "huge"
+    assert "no recoverer 'huge'" in cli("recover", "photo.png", "x.png", code=2)
+    cli.environ["RU1_MAX_SIDE"] = "0"
+    assert "RU1_MAX_SIDE=0 is out of range" in cli("check", "photo.png", code=2)
+    del cli.environ["RU1_MAX_SIDE"]
+    cli.environ["RU1_DATA_DIR"] = str(cli.folder / "photo.png")
+    assert "cannot be made" in cli("db", "upgrade", code=1)
+    assert "cannot be made" in cli("export", "out", code=1)
 
 
 def test_export_writes_what_was_flagged(cli: Cli) -> None:
@@ -92,7 +139,7 @@ def test_export_writes_what_was_flagged(cli: Cli) -> None:
     flag(Store(settings.url, settings.blob_dir), case, images, GOOD)
     document = cli("export", "out", "--format", "all", "--json")
     assert document["counts"] == {"records": 1, "flow_grpo": 1}
-    assert (cli.folder / "out/data.parquet").is_file()
+    assert (cli.folder / "out/train.parquet").is_file()
 
 
 def test_db_upgrade_and_models_answer_without_heavy_libraries(cli: Cli) -> None:
@@ -105,7 +152,9 @@ def test_recover_score_and_answer(cli: Cli) -> None:
     cli("corrupt", "photo.png", "bad.png", "--spec", "gaussian_noise@mid#1")
     (row,) = cli("recover", "bad.png", "good.png", "--samples", "2", "--uncertainty", "map.png", "--json")
     assert [Path(name).name for name in row["out"]] == ["good.png", "good-2.png"]
-    assert (cli.folder / "map.png").is_file()
+    assert (row["uncertainty_kind"], (cli.folder / "map.png").is_file()) == ("deviation", True)
+    cli("recover", "bad.png", "alone.png")
+    assert (cli.folder / "alone.png").read_bytes() == (cli.folder / "good.png").read_bytes()  # however many draws
     before, after = (cli("score", name, "photo.png", "--json") for name in ("bad.png", "good.png"))
     assert after["ssim"]["value"] > before["ssim"]["value"] + 0.1
     assert "embedded CLIP" in after["clip"]["model"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import zipfile
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import jsonschema
@@ -16,8 +18,9 @@ from PIL import Image
 from ru1_app.config import Settings
 from ru1_app.domain import RatingSource, Verdict
 from ru1_app.errors import ExportFailed, InvalidInput
-from ru1_app.export import FORMATS, Filters, export, export_zip, parquet
+from ru1_app.export import FORMATS, WRITERS, Filters, export, export_zip, parquet
 from ru1_app.export.flow_grpo import hard_weight, human_reward
+from ru1_app.export.records import shown_rating, to_record
 from ru1_app.flagging import flag
 from ru1_app.images import from_png
 from ru1_app.protocol import load_protocol, record_schema
@@ -41,7 +44,7 @@ def test_the_parquet_file_loads_with_its_images(store: Store, tmp_path: Path) ->
 
     manifest = export(store, tmp_path / "out", "records")
     rows = load_dataset(
-        "parquet", data_files=str(tmp_path / "out/data.parquet"), cache_dir=str(tmp_path / "cache"), split="train"
+        "parquet", data_files=str(tmp_path / "out/train.parquet"), cache_dir=str(tmp_path / "cache"), split="train"
     )
     assert len(rows) == manifest.counts["records"] == 4
     for row in rows:
@@ -82,6 +85,9 @@ def test_the_flow_grpo_folder_is_what_its_loader_reads(store: Store, tmp_path: P
     for row in rows:
         with Image.open(root / row["image"]) as image, Image.open(root / row["target_image"]) as target:
             assert image.size == target.size
+        case = store.case(Path(row["image"]).stem)
+        assert (root / row["image"]).read_bytes() == store.image(case.sample.corrupted_sha)
+        assert (root / row["target_image"]).read_bytes() == store.image(str(case.sample.reference_sha))
         assert -1 <= row["human_reward"] <= 1
 
 
@@ -158,18 +164,24 @@ def test_a_row_group_ends_when_its_images_are_many_bytes(
 
     monkeypatch.setattr(parquet, "BYTES", 1)
     export(store, tmp_path / "out", "records")
-    assert pq.ParquetFile(tmp_path / "out/data.parquet").num_row_groups == 4
+    assert pq.ParquetFile(tmp_path / "out/train.parquet").num_row_groups == 4
 
 
-def test_an_export_never_overwrites_and_never_comes_half(store: Store, tmp_path: Path) -> None:
+def test_an_export_never_overwrites_and_never_comes_half(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out/mine.txt").write_text("keep")
     with pytest.raises(InvalidInput, match="exists"):
         export(store, tmp_path / "out")
     with pytest.raises(InvalidInput, match="no format"):
         export(store, tmp_path / "new", "csv")
-    store.image_path(next(store.iter_cases()).recovery.image_sha).write_bytes(b"damaged")
-    with pytest.raises(Exception, match="damaged"):
+
+    def full(*arguments: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setitem(WRITERS, "records", full)
+    with pytest.raises(ExportFailed, match="No space left"):
         export(store, tmp_path / "new")
     assert sorted(path.name for path in tmp_path.iterdir() if path.name != "data") == ["out"]
 
@@ -199,9 +211,58 @@ def test_rewards_and_weights_order_the_verdicts() -> None:
     assert all(hard_weight(v.code, v.high) >= 1 for v in load_protocol().verdicts)
 
 
-def test_a_case_whose_image_file_is_gone_is_left_out_and_counted(store: Store, tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", ["gone", "damaged"])
+def test_a_case_without_its_images_is_left_out_counted_and_healed(store: Store, tmp_path: Path, damage: str) -> None:
     lost = next(store.iter_cases())
-    store.image_path(lost.recovery.image_sha).unlink()
+    path = store.image_path(lost.recovery.image_sha)
+    whole = path.read_bytes()
+    path.unlink() if damage == "gone" else path.write_bytes(whole[:-1] + b"x")
     manifest = export(store, tmp_path / "out", "records")
     assert manifest.counts == {"records": 3}
-    assert manifest.skipped == {"an image file is missing": 1}
+    assert manifest.skipped == {"an image is missing or damaged": 1}
+    store.keep({lost.recovery.image_sha: whole})
+    assert export(store, tmp_path / "again", "records").counts == {"records": 4}
+
+
+def test_a_source_falls_on_one_side_and_loaders_see_the_sides(settings: Settings, tmp_path: Path) -> None:
+    from datasets import load_dataset
+
+    store = Store(settings.url, settings.blob_dir)
+    for seed in range(24):
+        case, images = make_case(seed)
+        group = hashlib.sha256(bytes([seed // 2])).hexdigest()
+        sample = replace(case.sample, id=f"s{seed}", split_group=group)
+        recovery = replace(case.recovery, sample_id=sample.id)
+        flag(store, replace(case, sample=sample, recovery=recovery), images, GOOD)
+    export(store, tmp_path / "out", "all")
+    sides = load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
+    groups = {side: set(rows["split_group"]) for side, rows in sides.items()}
+    assert set(groups) == {"train", "test"}
+    assert not groups["train"] & groups["test"]
+    assert sum(len(rows) for rows in sides.values()) == 24
+    assert all(set(rows["split"]) == {side} for side, rows in sides.items())
+
+
+def test_whether_an_answer_was_right_is_exported(store: Store) -> None:
+    case = next(case for case in store.iter_cases() if case.sample.question)
+    record = to_record(case, case.ratings[0])
+    assert case.sample.question
+    assert case.sample.question.expected == "B"
+    assert {each["condition"]: each["correct"] for each in record["answers"]} == {
+        "corrupted": False,
+        "recovered": True,
+        "both": True,
+    }
+
+
+def test_the_shown_rating_is_the_newest_of_a_rater_before_any_visitors(store: Store) -> None:
+    case = next(store.iter_cases())
+    first = case.ratings[0]
+    later = replace(first, id="b", rater_id="v2", created_at=first.created_at + timedelta(days=1))
+    rater = replace(first, id="c", source=RatingSource.RATER, created_at=first.created_at - timedelta(days=1))
+    silent = replace(rater, id="d", consent=False, created_at=later.created_at + timedelta(days=1))
+    assert shown_rating(replace(case, ratings=(first, later))) == later
+    assert shown_rating(replace(case, ratings=(first, rater, later, silent))) == rater
+    older = replace(rater, id="e", supersedes="c")
+    assert shown_rating(replace(case, ratings=(rater, older))) == older
+    assert shown_rating(replace(case, ratings=(silent,))) is None

@@ -19,7 +19,8 @@ LAYERS = [  # outer to inner; a module may import its own room and inner layers
     {"training"},
     {"pipeline", "flagging", "export", "scorecard", "uncertainty"},
     {"store", "models", "scoring", "scenes", "protocol", "corruptions", "intake"},
-    {"images", "config"},
+    {"images", "config", "jobs"},
+    {"files"},
     {"domain", "errors", "__init__"},
 ]
 SIDEWAYS = {("pipeline", "intake")}

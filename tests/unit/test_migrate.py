@@ -16,7 +16,7 @@ from sqlalchemy.engine import make_url
 
 from ru1_app.config import Settings
 from ru1_app.domain import Case
-from ru1_app.errors import InvalidInput, Unavailable
+from ru1_app.errors import Unavailable
 from ru1_app.store.blobs import Blobs
 from ru1_app.store.engine import make_engine
 from ru1_app.store.migrate import current_revision, upgrade
@@ -127,6 +127,9 @@ def test_a_newer_database_is_refused(settings: Settings) -> None:
         Store(settings.url, settings.blob_dir)
 
 
-def test_a_data_folder_that_no_database_address_can_name_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="RU1_DATA_DIR"):
-        _ = Settings(data_dir=tmp_path / "what?").url
+@pytest.mark.parametrize("name", ["what?", "50%41", "a b", "#1", "über", "it's"])
+def test_a_data_folder_of_any_name_holds_its_database(tmp_path: Path, name: str) -> None:
+    settings = Settings(data_dir=tmp_path / name)
+    Store(settings.url, settings.blob_dir).close()
+    assert (tmp_path / name / "ru1.sqlite3").is_file()
+    assert [path.name for path in tmp_path.iterdir()] == [name]

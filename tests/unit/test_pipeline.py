@@ -86,3 +86,11 @@ def test_a_question_is_trimmed_refused_or_none(text: str, options: list[str]) ->
 def test_the_uncertainty_map_is_gray_and_saturates() -> None:
     data = uncertainty_png(np.array([[0.0, 32.0], [64.0, 500.0]], np.float32))
     assert from_png(data)[..., 0].tolist() == [[0, 128], [255, 255]]
+
+
+def test_the_same_sample_has_the_same_id_in_every_run() -> None:
+    first, again, other = make_result(5), make_result(5), make_result(6)
+    assert first.case.sample == again.case.sample
+    assert first.case.id != again.case.id
+    assert first.case.sample.id != other.case.sample.id
+    assert make_result(5, question=None).case.sample.id != first.case.sample.id

@@ -21,7 +21,7 @@ from ru1_app.images import Image8
 from ru1_app.scoring import Pair, Scorer, load_scorers
 from ru1_app.scoring.ciede import ciede2000, delta_e
 from ru1_app.scoring.clip import load_embedded
-from ru1_app.scoring.maps import difference_map, inside_outside, ssim_map
+from ru1_app.scoring.maps import difference_map, mean_within, ssim_map, touched_by_windows
 from ru1_app.scoring.ms_ssim import ms_ssim
 from ru1_app.scoring.no_reference import blockiness, noise, sharpness
 from ru1_app.scoring.psnr import PsnrScorer, psnr
@@ -171,11 +171,12 @@ def test_maps_have_the_size_of_the_image_and_part_inside_from_outside(photo: Ima
     values = ssim_map(damaged, photo)
     assert values.shape == mask.shape
     assert values[5:-5, 5:-5].mean(dtype=np.float64) == pytest.approx(ssim(damaged, photo), abs=1e-6)
-    inside, outside = inside_outside(values, mask)
+    inside, near, outside = (mean_within(values, part) for part in (mask, ~mask, ~touched_by_windows(mask)))
     assert inside is not None
-    assert outside is not None
-    assert inside < 0.3 < 0.9 < outside
-    assert inside_outside(values, np.zeros_like(mask))[0] is None
+    assert near is not None
+    assert outside == pytest.approx(1, abs=1e-6)  # nothing was touched there
+    assert inside < 0.3 < near < outside
+    assert mean_within(values, np.zeros_like(mask)) is None
     assert float(difference_map(damaged, photo)[mask].mean()) == pytest.approx(
         photo[mask].astype(float).mean(), abs=1e-3
     )

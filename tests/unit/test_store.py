@@ -49,8 +49,8 @@ def test_a_case_comes_back_as_it_was(store: Store) -> None:
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
 def test_any_text_survives(store: Store, text: str) -> None:
     case, images = make_case()
-    sample = replace(case.sample, question=Question(text, (text, text + "x")), source=text)
-    case = rated(replace(case, sample=sample))
+    sample = replace(case.sample, id=case.id, question=Question(text, (text, text + "x")), source=text)
+    case = rated(replace(case, sample=sample, recovery=replace(case.recovery, sample_id=case.id)))
     store.add_case(case, images)
     assert store.case(case.id) == case
 
@@ -93,7 +93,7 @@ def test_a_failing_transaction_leaves_no_row(store: Store, settings: Settings) -
     case, images = make_case()
     bad = rated(case)
     bad = replace(bad, ratings=(replace(bad.ratings[0], severity=9),))
-    with pytest.raises(Conflict):
+    with pytest.raises(InvalidInput, match="rule of the database"):
         store.add_case(bad, images)
     with sqlite3.connect(settings.data_dir / "ru1.sqlite3") as raw:
         counts = [

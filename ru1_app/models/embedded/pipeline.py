@@ -44,7 +44,8 @@ class SourceFlowPipeline(DiffusionPipeline):
         """Recover `corrupted` [1, 3, H, W] in [0, 1], sides of 2 pixels or more, once for each seed.
 
         The first draw is the flow's own result; the others add the predicted scale. Each seed has its
-        own generator, so a draw does not depend on how many are made with it.
+        own generator. The first draw is predicted by itself, so its bytes do not depend on how many follow; the others
+        go together, and rounding may move single values by a level with their number.
         """
         height, width = corrupted.shape[-2:]
         y = _pad(corrupted.to(self.device, self.net.dtype))
@@ -52,11 +53,12 @@ class SourceFlowPipeline(DiffusionPipeline):
         generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         noise = torch.cat([torch.randn(y.shape, generator=g) for g in generators]).to(y)
         x = y + self.config.source_noise * noise
-        self.scheduler.set_timesteps(sigmas=np.linspace(1, 1 / count, count).tolist(), device=self.device)
-        for index, timestep in enumerate(self.scheduler.timesteps):
-            clean, scale = self._predict(x, y, self.scheduler.sigmas[index], context)
-            time = self.scheduler.sigmas[index]
-            x = self.scheduler.step((x - clean) / time, timestep, x).prev_sample
+        scheduler = type(self.scheduler).from_config(self.scheduler.config)  # it keeps the state of one recovery
+        scheduler.set_timesteps(sigmas=np.linspace(1, 1 / count, count).tolist(), device=self.device)
+        for index, timestep in enumerate(scheduler.timesteps):
+            time = scheduler.sigmas[index]
+            clean, scale = self._predict(x, y, time, context)
+            x = scheduler.step((x - clean) / time, timestep, x).prev_sample
             shown = clean
             if index == count - 1:
                 shown = clean + _spread(scale, generators).to(clean)
@@ -69,7 +71,8 @@ class SourceFlowPipeline(DiffusionPipeline):
     def _predict(self, x: Tensor, y: Tensor, time: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         rows = max(1, MAX_PIXELS // (y.shape[-1] * y.shape[-2]))
         parts = []
-        for chunk in x.to(memory_format=torch.channels_last).split(rows):
+        x = x.to(memory_format=torch.channels_last)
+        for chunk in (x[:1], *(x[1:].split(rows) if len(x) > 1 else ())):
             n = len(chunk)
             times = time.to(chunk).expand(n)
             parts.append(self.net(chunk, y.expand(n, -1, -1, -1), times, context.expand(n, -1, -1, -1)))
