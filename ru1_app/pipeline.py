@@ -78,6 +78,7 @@ class RunResult:
     draws: tuple[Image8, ...]
     uncertainty: Any | None  # float32 [H, W] in levels; `case.recovery.uncertainty` says of what kind
     uncertainty_note: str | None
+    geometry: Geometry = Geometry.KEPT
     mask: Mask | None = None  # [H, W], true where the corruption may have changed the reference; None = all or unknown
     seconds: Mapping[str, float] = field(default_factory=dict)
 
@@ -266,6 +267,7 @@ def _result(
         draws=recovered.images,
         uncertainty=unsure,
         uncertainty_note=None if unsure is not None else recovered.uncertainty_note,
+        geometry=evidence.geometry,
         mask=evidence.mask,
         seconds=seconds,
     )

@@ -52,7 +52,7 @@ def least_sure(levels: Map, threshold: float) -> tuple[Region, ...]:
     """
     height, width = levels.shape
     smooth = cv2.GaussianBlur(levels, (0, 0), max(min(height, width) / 64, 0.5))
-    cut = max(threshold, float(np.percentile(smooth, 90)))
+    cut = max(threshold, float(np.percentile(smooth, 90)) + 1e-3)  # a plateau does not count as standing out
     count, labels, stats, _ = cv2.connectedComponentsWithStats((smooth >= cut).astype(np.uint8))
     excess = np.bincount(labels.ravel(), weights=(smooth - cut).ravel(), minlength=count)
     big = [k for k in range(1, count) if stats[k, cv2.CC_STAT_AREA] >= LEAST_AREA * height * width]

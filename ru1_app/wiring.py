@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from ru1_app.config import Settings
-from ru1_app.errors import InvalidInput, Ru1Error
+from ru1_app.errors import InvalidInput, Ru1Error, Unavailable
 from ru1_app.models import ANSWERERS, RECOVERERS, ModelEntry
 from ru1_app.models.base import Answerer, Recoverer
 from ru1_app.pipeline import Pipeline
@@ -102,7 +102,7 @@ class App:
     def _once(self, key: tuple[str, str], make: Callable[[], Any]) -> Any:
         with self._lock:
             if key not in self._loaded:
-                self._loaded[key] = make()
+                self._loaded[key] = _whole(key, make)
             return self._loaded[key]
 
     def _set_threads(self) -> None:
@@ -110,6 +110,19 @@ class App:
             import torch
 
             torch.set_num_threads(self.settings.threads)
+
+
+def _whole(key: tuple[str, str], make: Callable[[], Any]) -> Any:
+    """What `make` gives; whatever a library says of damaged files becomes one sentence, and the log has the rest."""
+    try:
+        return make()
+    except Ru1Error:
+        raise
+    except Exception as error:
+        log.exception("Loading %s %s failed", *key)
+        raise Unavailable(
+            f"The {key[0]} {key[1]!r} cannot be loaded: its files are damaged or of another version. Get them again."
+        ) from error
 
 
 def wire(settings: Settings | None = None) -> App:

@@ -71,9 +71,15 @@ def _apply(image: Image8, step: CorruptionStep, rng: np.random.Generator) -> tup
 def box_mask(height: int, width: int, box: Box) -> Mask:
     """True in the pixels [H, W] that the box touches: at least one."""
     mask = np.zeros((height, width), np.bool_)
-    (left, right), (top, bottom) = (box.x0 * width, box.x1 * width), (box.y0 * height, box.y1 * height)
-    mask[math.floor(top) : math.ceil(bottom), math.floor(left) : math.ceil(right)] = True
+    rows, columns = _pixels(box.y0, box.y1, height), _pixels(box.x0, box.x1, width)
+    mask[rows, columns] = True
     return mask
+
+
+def _pixels(low: float, high: float, count: int) -> slice:
+    """Pixels between two fractions; a touch of less than a millionth is rounding."""
+    first = min(math.floor(low * count + 1e-6), count - 1)
+    return slice(first, max(math.ceil(high * count - 1e-6), first + 1))
 
 
 def _union(masks: list[Mask | None]) -> Mask | None:

@@ -66,9 +66,9 @@ class CorruptionStep:
         if not 0.0 <= self.severity <= 1.0:
             raise InvalidInput(f"Severity {self.severity!r} is not from 0 to 1.")
         near = [level for level in LEVELS.values() if abs(level - self.severity) < 5e-5]
-        object.__setattr__(self, "severity", near[0] if near else round(self.severity, 4))
+        object.__setattr__(self, "severity", near[0] if near else round(self.severity, 4) + 0.0)
         if self.box is not None:
-            box = Box(*(round(value, 4) for value in self.box))
+            box = Box(*(round(value, 4) + 0.0 for value in self.box))  # + 0.0: no "-0" in the string
             if not (0 <= box.x0 < box.x1 <= 1 and 0 <= box.y0 < box.y1 <= 1):
                 raise InvalidInput(f"The box {_numbers(box)} is not x0,y0,x1,y1 with 0 <= x0 < x1 <= 1, and so for y.")
             object.__setattr__(self, "box", box)

@@ -12,7 +12,7 @@ from ru1_app.images import Image8
 
 
 def wobbled(image: Image8, rng: Rng, pull: float, sigma: float) -> Image8:
-    """Each pixel comes from elsewhere: `pull` pixels away in the root mean square, smooth over `sigma` pixels."""
+    """Each pixel comes from `pull` pixels away in each direction (root mean square), smooth over `sigma` pixels."""
     height, width = image.shape[:2]
     x, y = (smooth_noise(rng, height, width, sigma) * np.float32(pull) for _ in range(2))
     x += np.arange(width, dtype=np.float32)

@@ -95,9 +95,9 @@ def export_zip(store: Store, path: Path, format: str = "records", filters: Filte
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent) as part:
-            folder = Path(part) / path.stem
+            folder = Path(part) / "folder"
             export(store, folder, format, filters)
-            whole = Path(part) / path.name
+            whole = Path(part) / "archive.zip"
             with zipfile.ZipFile(whole, "w") as archive:
                 for file in sorted(file for file in folder.rglob("*") if file.is_file()):
                     archive.write(file, Path(path.stem) / file.relative_to(folder))

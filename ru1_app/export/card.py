@@ -8,6 +8,18 @@ from pathlib import Path
 from ru1_app.protocol import record_schema
 
 SIZES = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K"}
+PARTS = {  # what card.md says of each, where it is there
+    "records": """
+- `train.parquet`, `test.parquet`: one row per flagged recovery with the corrupted, recovered and (where known) clean
+  image as PNG bytes. `datasets.load_dataset("FOLDER")` reads them as splits; a split without rows has no file.
+- `records.jsonl`: the same rows without images; fields as in RU1's `record.schema.json`. For scripts: `datasets`
+  guesses the types of a column from its first rows, and long runs of nulls mislead it.
+""",
+    "flow_grpo": """
+- `restoration/`: the folder that Flow-GRPO's image loaders read, for recoveries with a clean image. Its prompt is
+  constant: group by prompt and image.
+""",
+}
 IMAGE_COLUMNS = {
     "corrupted": "Image: what the model was given.",
     "recovered": "Image: what the model made.",
@@ -19,7 +31,8 @@ IMAGE_COLUMNS = {
 def write_card(folder: Path, counts: Mapping[str, int]) -> None:
     """Write `README.md` for the parts that `counts` names."""
     text = Path(__file__).with_name("card.md").read_text(encoding="utf-8")
-    parts = [_front_matter(folder, counts), text.rstrip()]
+    present = "".join(words.lstrip("\n") for name, words in PARTS.items() if counts.get(name))
+    parts = [_front_matter(folder, counts), text.rstrip().replace("{parts}", present)]
     if counts.get("records"):
         parts.append(_columns())
     (folder / "README.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")

@@ -10,7 +10,7 @@ from typing import Any
 
 from ru1_app.corruptions import CorruptionSpec
 from ru1_app.domain import AnswerRecord, Case, Rating, RatingSource
-from ru1_app.errors import ExportFailed
+from ru1_app.errors import ExportFailed, InvalidInput
 from ru1_app.protocol import record_schema
 
 SCHEMA_VERSION = "2"
@@ -71,7 +71,7 @@ def _validator() -> Any:
 
 def _sample(case: Case) -> dict[str, Any]:
     sample = case.sample
-    spec = CorruptionSpec.parse(sample.corruption) if sample.corruption else None
+    spec = _spec(sample.corruption)
     return {
         "sample_id": sample.id,
         "split_group": sample.split_group,
@@ -88,6 +88,14 @@ def _sample(case: Case) -> dict[str, Any]:
         "sample_source": sample.source,
         "license": sample.license,
     }
+
+
+def _spec(text: str | None) -> CorruptionSpec | None:
+    """None also for a form that this version of the app cannot read; the text itself is exported as it is."""
+    try:
+        return None if text is None else CorruptionSpec.parse(text)
+    except InvalidInput:
+        return None
 
 
 def _uncertainty(case: Case) -> dict[str, Any]:

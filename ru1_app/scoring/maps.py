@@ -21,8 +21,7 @@ def ssim_map(a: Image8, b: Image8) -> Map:
     """
     luminance, structure = components(as_float(a), as_float(b))
     inner = (luminance * structure).mean(axis=2)
-    half = WINDOW // 2
-    return np.asarray(cv2.copyMakeBorder(inner, half, half, half, half, cv2.BORDER_REPLICATE), np.float32)
+    return np.asarray(_padded(inner), np.float32)
 
 
 def difference_map(a: Image8, b: Image8) -> Map:
@@ -37,6 +36,13 @@ def mean_within(values: Map, mask: Any) -> float | None:
 
 
 def touched_by_windows(mask: Any) -> Any:
-    """The mask [H, W] grown by SSIM's half window: outside of it, no window holds a masked pixel."""
-    kernel = np.ones((WINDOW, WINDOW), np.uint8)
-    return cv2.dilate(np.asarray(mask, np.uint8), kernel).astype(bool)
+    """Where `ssim_map` may have been moved by the masked pixels [H, W]; sides >= 11."""
+    half = WINDOW // 2
+    grown = cv2.dilate(np.asarray(mask, np.uint8), np.ones((WINDOW, WINDOW), np.uint8))
+    return _padded(grown[half:-half, half:-half]).astype(bool)
+
+
+def _padded(inner: Any) -> Any:
+    """The nearest value repeated where the window fits nowhere."""
+    half = WINDOW // 2
+    return cv2.copyMakeBorder(inner, half, half, half, half, cv2.BORDER_REPLICATE)

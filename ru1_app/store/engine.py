@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,9 +31,11 @@ def make_engine(url: str, *, migrating: bool = False) -> Engine:
         parsed = make_url(url)
         if parsed.get_backend_name() != "sqlite":
             return create_engine(parsed, pool_pre_ping=True)
+        if parsed.database in (None, "", ":memory:"):
+            raise Unavailable("RU1_DATABASE_URL names a database in memory, which is lost at once. Name a file.")
         _make_folder(parsed)
         engine = create_engine(parsed, connect_args={"timeout": 30, "check_same_thread": False})
-    except (ArgumentError, ImportError) as error:
+    except (ArgumentError, ImportError, ValueError) as error:
         raise Unavailable("RU1_DATABASE_URL is not an address this installation can open.") from error
     except OSError as error:
         raise Unavailable(f"The folder of the database cannot be made: {error.strerror}.") from error
@@ -49,7 +50,7 @@ def reading(engine: Engine) -> Engine:
 
 
 def _make_folder(url: URL) -> None:
-    if url.database and url.database != ":memory:":
+    if url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
 
 
@@ -70,10 +71,13 @@ def _prepare(connection: Any, record: Any, *, foreign_keys: str) -> None:
 
 def _use_wal(cursor: Any) -> None:
     """Switch a database to WAL, once: while several open a new one, SQLite says "locked" without any waiting."""
-    for wait in (0.0, *(0.01 * 2**k for k in range(10))):
-        time.sleep(wait)
-        if cursor.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
-            return
-        with suppress(sqlite3.OperationalError):
+    if cursor.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+        return
+    for wait in (*(0.01 * 2**k for k in range(10)), None):
+        try:
             cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA journal_mode=WAL")
+            return  # or it stays in another mode, where the file system cannot share memory
+        except sqlite3.OperationalError:
+            if wait is None:
+                raise
+            time.sleep(wait)

@@ -98,11 +98,14 @@ class Store:
         Raises:
             NotFound: there is no such case.
             Conflict: this person rated the recovery at this stage already, or the rating is stored.
+            InvalidInput: it supersedes what is no earlier rating of the same person, recovery and stage.
         """
 
         def write(session: Session) -> None:
             if session.get(RecoveryRow, rating.recovery_id) is None:
                 raise NotFound(f"There is no case {rating.recovery_id!r}.")
+            if rating.supersedes is not None:
+                _check_superseded(session, rating)
             session.add(from_rating(rating))
 
         self._write(write, "You have judged this recovery already; one judgement for each person is kept.")
@@ -180,6 +183,13 @@ class Store:
                 yield session
         except DBAPIError as error:
             raise Unavailable("The database could not be read. Try again in a moment.") from error
+
+
+def _check_superseded(session: Session, rating: Rating) -> None:
+    old = session.get(RatingRow, rating.supersedes)
+    own = (rating.recovery_id, rating.rater_id, rating.source.value, rating.stage.value)
+    if old is None or (old.recovery_id, old.rater_id, old.source, old.stage) != own:
+        raise InvalidInput("Only one's own judgement of the same recovery can be corrected.")
 
 
 def _images_of(case: Case) -> set[str]:

@@ -71,6 +71,7 @@ def fresh(parts: dict[str, Any], result: RunResult) -> dict[Any, Any]:
         parts["boxes"]: BoxData(image=image),
         parts["impact"]: impact,
         parts["comment"]: "",
+        parts["consent"]: False,
         parts["flag"]: gr.Button(interactive=True),
         parts["done"]: "",
     }

@@ -68,7 +68,7 @@ def _corruption() -> dict[str, Any]:
     return {
         "chain": ChainEditor(from_spec(FIRST), elem_id="chain", padding=False),
         "spec": gr.Textbox(
-            str(FIRST), label="As text: copy it, or paste one and press Enter", elem_id="spec", max_length=400,
+            str(FIRST), label="As text: copy it, or paste one and press Enter", elem_id="spec", max_length=600,
             buttons=["copy"],
         ),
     }  # fmt: skip

@@ -39,7 +39,11 @@ def serve(settings: Settings | None = None) -> None:
     try:
         demo.launch(**_address(settings), **look(settings), **_options(settings), prevent_thread_lock=True)
     except OSError as error:
-        raise Unavailable(f"Port {settings.port} is taken. Choose another with RU1_PORT or --port.") from error
+        where = f"{settings.host}:{settings.port}"
+        raise Unavailable(
+            f"Nothing can listen at {where}: the port is taken or the address is none of this machine. "
+            "Choose others with RU1_PORT and RU1_HOST, or --port and --host."
+        ) from error
     app.warm()
     demo.block_thread()
 

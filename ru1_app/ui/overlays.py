@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from ru1_app.corruptions import Geometry
 from ru1_app.domain import Region, UncertaintyKind
 from ru1_app.images import Image8
 from ru1_app.pipeline import UNCERTAINTY_FULL, RunResult
@@ -58,8 +59,10 @@ def _unsure(result: RunResult) -> Iterator[Overlay]:
 
 
 def _differences(result: RunResult) -> Iterator[Overlay]:
-    known = result.reference is not None
-    other = result.reference if result.reference is not None else result.corrupted
+    """To the clean image; to the corrupted one where that is not known, or where the corruption moved things."""
+    moved = result.geometry is Geometry.MOVED
+    known = result.reference is not None and not moved
+    other = result.corrupted if result.reference is None or moved else result.reference
     what = "clean image" if known else "corrupted input"
     full = f"{DIFFERENCE_FULL:.0f}+ grey levels"
     difference = heat(difference_map(result.recovered, other), DIFFERENCE_FULL)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import numpy as np
 
 from ru1_app.config import ROOT
 from ru1_app.corruptions import CorruptionSpec, corrupt, entry_of
@@ -75,6 +76,8 @@ def build(app: App, demo: gr.Blocks) -> None:
         changed: dict[Any, Any] = {left["spec"]: text}
         if source is not None:
             image = source.intake.image if spec is None else corrupt(source.intake.image, spec)
+            if spec is not None and np.array_equal(image, source.intake.image):
+                text += ": changes nothing on this image"
             changed[left["preview"]] = inputs.show_source(source, image, text)
         return changed
 

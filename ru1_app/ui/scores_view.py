@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from html import escape
 
 from ru1_app.domain import Case, PairKind, Score
-from ru1_app.scorecard import INSIDE, OUTSIDE
+from ru1_app.scorecard import INSIDE, MOVED, OUTSIDE
 from ru1_app.scoring.base import ScorerSpec
+from ru1_app.scoring.psnr import IDENTICAL
 
 Values = Mapping[tuple[str, PairKind], Score]
 Specs = Mapping[str, ScorerSpec]
@@ -47,7 +48,10 @@ def _card(spec: ScorerSpec, values: Values, known: bool) -> str:
 def _before_after(before: Score | None, after: Score | None, spec: ScorerSpec) -> str:
     reasons = {score.reason for score in (before, after) if score is not None and score.value is None}
     if before is not None and after is not None and before.value is None and after.value is None and len(reasons) == 1:
-        return f'<span class="ru1-small">Withheld: {escape(reasons.pop() or "not scored")}.</span>'
+        reason = reasons.pop() or "not scored"
+        if reason == IDENTICAL:
+            return "identical → <b>identical</b>"
+        return f'<span class="ru1-small">{"Withheld" if reason == MOVED else "Not scored"}: {escape(reason)}.</span>'
     return f"{number(before, spec)} → <b>{number(after, spec)}</b>{change(before, after, spec)}"
 
 
@@ -102,16 +106,15 @@ def _by_damage(values: Values) -> str:
 
 def _consistency(values: Values) -> str:
     ssim, psnr = (values.get((name, PairKind.RECORRUPTED_CORRUPTED)) for name in ("ssim", "psnr"))
-    if psnr is None:
+    if psnr is None or (psnr.value is None and psnr.reason != IDENTICAL):
         return ""
-    same = psnr.value is None
     if psnr.value is None or psnr.value >= FOR:
         said = "speaks for the recovery, as far as the corruption lets anything through"
     elif psnr.value < AGAINST:
         said = "speaks against the recovery: this image would not have become that input"
     else:
         said = "does not settle it"
-    distance = "exactly" if same else f"to {psnr.value:.1f} dB"
+    distance = "exactly" if psnr.value is None else f"to {psnr.value:.1f} dB"
     likeness = "" if ssim is None or ssim.value is None else f" (SSIM {ssim.value:.3f})"
     return (
         f"<p><b>Consistency:</b> the same corruption applied to the recovery gives back the input {distance}{likeness}."

@@ -22,6 +22,7 @@ from ru1_app.domain import Verdict
 from ru1_app.images import digest, from_png
 from ru1_app.store.sql import Store
 from tests.e2e.conftest import PATIENCE, Served
+from tests.hostile import FILES
 
 pytestmark = [pytest.mark.browser, pytest.mark.service, pytest.mark.weights]
 expect.set_options(timeout=PATIENCE)
@@ -286,6 +287,43 @@ def sampling(page: Page, steps: str, samples: str) -> None:
         field = page.get_by_label(f"number input for {name}")
         field.fill(value)
         field.press("Tab")
+
+
+def test_hostile_files_are_refused_in_one_sentence_and_leave_nothing(
+    open_page: Open, served: Served, jpeg: Path, tmp_path: Path
+) -> None:
+    page = open_page()
+    upload(page, jpeg)
+    expect(page.locator("#preview")).to_contain_text("astronaut.jpg")
+    blobs, kept = served.stored(), cached(served)
+    wanted = {
+        "empty.png", "drawing.png", "phone.heic", "half.jpg", "46000.png", "canvas.gif", "65500.jpg", "text.png",
+        "scans.jpg", "float.tif", "3000x20.png", "paper.png",
+    }  # fmt: skip
+    chosen = [file for file in FILES if file.name in wanted]
+    assert len(chosen) == len(wanted)
+    for file in chosen:
+        path = tmp_path / file.name
+        path.write_bytes(file.make())
+        upload(page, path)
+        note = page.locator("#upload-note")
+        expect(note).to_contain_text(f"'{file.name}'")
+        for words in file.says:
+            expect(note).to_contain_text(words)
+        assert note.inner_text().strip().endswith(".")
+        expect(page.locator("#preview")).to_contain_text("astronaut.jpg")
+    strange = next(file for file in FILES if file.name.startswith("<img"))
+    path = tmp_path / strange.name
+    path.write_bytes(strange.make())
+    upload(page, path)
+    expect(page.locator("#preview figcaption")).to_contain_text("onerror=alert(1)")
+    assert served.stored() == blobs
+    assert cached(served) == kept
+
+
+def cached(served: Served) -> set[Path]:
+    """What Gradio's cache holds, without the empty files that its upload leaves."""
+    return {path for path in (served.data / "cache").rglob("*") if path.is_file() and path.stat().st_size}
 
 
 def test_a_flag_without_consent_stores_nothing(open_page: Open, served: Served) -> None:

@@ -53,5 +53,5 @@ def test_a_port_that_is_taken_is_said_in_one_sentence(words: list[str], tmp_path
             timeout=300, check=False,
         )  # fmt: skip
     assert done.returncode == 1
-    assert f"Port {port} is taken" in done.stderr
+    assert f"Nothing can listen at 127.0.0.1:{port}" in done.stderr
     assert "Traceback" not in done.stderr

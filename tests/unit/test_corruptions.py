@@ -22,6 +22,7 @@ from ru1_app.corruptions import (
     apply_spec,
     corrupt,
 )
+from ru1_app.corruptions.engine import box_mask
 from ru1_app.errors import InvalidInput
 from ru1_app.images import Image8, digest
 from ru1_app.scoring.psnr import psnr
@@ -155,6 +156,19 @@ def test_a_box_keeps_the_rest_as_it_was(name: str, photo: Image8) -> None:
     changed = (found.image != photo).any(axis=2)
     assert changed.any()
     assert not changed[~found.mask].any()
+
+
+def test_a_box_touches_the_pixels_it_covers_and_at_least_one() -> None:
+    assert box_mask(100, 100, Box(0, 0, 0.07, 0.07)).sum() == 49
+    assert box_mask(10, 10, Box(0.05, 0.05, 0.95, 0.95)).sum() == 100
+    assert box_mask(3, 1, Box(0.4, 0.4, 0.4001, 0.4001)).sum() == 1
+    assert box_mask(1, 1, Box(0.9999, 0.9999, 1, 1)).sum() == 1
+
+
+def test_no_minus_zero_comes_into_a_spec() -> None:
+    spec = CorruptionSpec.of("fog", -0.0, 0, Box(-0.00001, 0, 1, 1))
+    assert CorruptionSpec.parse(str(spec)) == spec
+    assert "-" not in str(spec)
 
 
 def test_a_chain_is_its_steps_in_order(photo: Image8) -> None:

@@ -266,3 +266,15 @@ def test_the_shown_rating_is_the_newest_of_a_rater_before_any_visitors(store: St
     older = replace(rater, id="e", supersedes="c")
     assert shown_rating(replace(case, ratings=(rater, older))) == older
     assert shown_rating(replace(case, ratings=(silent,))) is None
+
+
+def test_the_card_tells_of_the_parts_that_are_there(store: Store, tmp_path: Path) -> None:
+    for name, has, lacks in (
+        ("records", "train.parquet", "restoration/"),
+        ("flow_grpo", "restoration/", "train.parquet"),
+    ):
+        export(store, tmp_path / name, name)
+        text = (tmp_path / name / "README.md").read_text("utf-8")
+        assert has in text
+        assert lacks not in text
+        assert "{parts}" not in text

@@ -109,6 +109,18 @@ def test_eight_threads_write_and_nothing_is_lost(store: Store) -> None:
     assert store.count_cases() == 16
 
 
+def test_only_ones_own_judgement_can_be_corrected(store: Store) -> None:
+    (one, images), (two, others) = make_case(), make_case(1)
+    store.add_case(rated(one), images)
+    store.add_case(rated(two), others)
+    old = store.case(one.id).ratings[0]
+    for change in ({"recovery_id": two.id}, {"rater_id": "other"}, {"supersedes": "nothing"}):
+        with pytest.raises(InvalidInput, match="one's own"):
+            store.add_rating(replace(old, **{"id": "new", "supersedes": old.id, **change}))
+    store.add_rating(replace(old, id="new", supersedes=old.id, comment="better"))
+    assert [rating.comment for rating in store.case(one.id).ratings] == ["", "better"]
+
+
 def test_the_same_person_rates_a_recovery_once(store: Store) -> None:
     case, images = make_case()
     store.add_case(rated(case), images)

@@ -1,0 +1,63 @@
+"""What a run compares, and what it withholds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ru1_app.corruptions import CorruptionSpec, apply_spec
+from ru1_app.domain import PairKind, ScoreRecord
+from ru1_app.images import Image8
+from ru1_app.scorecard import INSIDE, MOVED, OUTSIDE, Evidence, score_run
+from ru1_app.scoring.base import Scorer
+from ru1_app.scoring.ciede import CIEDE2000
+from ru1_app.scoring.no_reference import SHARPNESS
+from tests.fakes import fake_scorers
+
+SCORERS: dict[str, Scorer] = {**fake_scorers(), "ciede2000": CIEDE2000, "sharpness": SHARPNESS}
+
+
+def scored(photo: Image8, spec: str, recovered: Image8 | None = None) -> dict[tuple[str, PairKind], ScoreRecord]:
+    parsed = CorruptionSpec.parse(spec)
+    damage = apply_spec(photo, parsed)
+    good = damage.image if recovered is None else recovered
+    evidence = Evidence(damage.image, good, photo, parsed, damage.mask, damage.geometry)
+    return {(record.score.scorer, record.pair): record for record in score_run(SCORERS, evidence)}
+
+
+def test_a_perfect_recovery_is_consistent_and_a_wrong_one_is_not(photo: Image8) -> None:
+    spec = "gaussian_blur@high+gaussian_noise@low#3"
+    right = scored(photo, spec, photo)[("psnr", PairKind.RECORRUPTED_CORRUPTED)]
+    wrong = scored(photo, spec, np.ascontiguousarray(photo[:, ::-1]))[("psnr", PairKind.RECORRUPTED_CORRUPTED)]
+    assert (right.score.value, right.score.reason) == (None, "identical")
+    assert wrong.score.value is not None
+    assert wrong.score.value < 20
+
+
+def test_pixel_scores_are_withheld_where_geometry_moved_and_others_are_not(photo: Image8) -> None:
+    found = scored(photo, "elastic_transform@mid#1")
+    for name in ("ssim", "psnr", "ciede2000"):
+        assert found[(name, PairKind.RECOVERED_REFERENCE)].score.reason == MOVED
+        assert found[(name, PairKind.RECOVERED_REFERENCE)].score.value is None
+    assert found[("clip", PairKind.RECOVERED_REFERENCE)].score.value is not None
+    assert found[("ssim", PairKind.RECORRUPTED_CORRUPTED)].score.value is not None
+    assert (INSIDE, PairKind.RECOVERED_REFERENCE) not in found
+
+
+@pytest.mark.parametrize("spec", ["block_lost@mid#2", "gaussian_noise@high~0,0,0.3,0.4#2", "graffiti@low#1"])
+def test_inside_and_outside_of_the_damage_are_told_apart(photo: Image8, spec: str) -> None:
+    found = scored(photo, spec)
+    inside = found[(INSIDE, PairKind.CORRUPTED_REFERENCE)].score.value
+    outside = found[(OUTSIDE, PairKind.CORRUPTED_REFERENCE)].score.value
+    assert inside is not None
+    assert inside < 0.9
+    assert outside == pytest.approx(1, abs=1e-6)  # nothing was touched there
+    assert (INSIDE, PairKind.RECOVERED_REFERENCE) not in scored(photo, "gaussian_noise@mid#2")
+
+
+def test_images_are_also_measured_alone(photo: Image8) -> None:
+    found = scored(photo, "gaussian_blur@mid#0", photo)
+    before, after = (found[("sharpness", k)].score.value for k in (PairKind.CORRUPTED_ALONE, PairKind.RECOVERED_ALONE))
+    assert before is not None
+    assert after is not None
+    assert before < after
