@@ -6,6 +6,7 @@ severity: a slider makes the same obstacle grow instead of drawing a new one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -85,12 +86,6 @@ def to_u8(image: NDArray[Any]) -> Image8:
     return np.asarray(np.clip(image, 0.0, 1.0) * 255 + 0.5, np.float32).astype(np.uint8)
 
 
-def mixed(image: Image8, color: Any, share: NDArray[Any]) -> Image8:
-    """`image` with `color` (three values or an image, in levels) laid over it; `share` [H, W] in [0, 1]."""
-    alpha = np.asarray(share, np.float32)[..., None]
-    return np.asarray(image + (np.asarray(color, np.float32) - image) * alpha + np.float32(0.5), np.uint8)
-
-
 def lut(image: Image8, curve: Float) -> Image8:
     """Apply a tone curve given as 256 values in [0, 1], [256] for all channels or [256, 3] for each."""
     table = to_u8(curve)
@@ -102,13 +97,15 @@ def fractal(rng: Rng, height: int, width: int, decay: float, octaves: int = 7) -
 
     Grids are square powers of two whatever the image's size, so the draws depend on nothing else.
     """
-    total = np.zeros((1, 1), np.float32)
-    for k in range(octaves):
-        cells = 2 ** (k + 1) + 1
-        grid = rng.standard_normal((cells, cells), dtype=np.float32) * np.float32(decay**-k)
-        total = grid + (cv2.resize(total, (cells, cells), interpolation=cv2.INTER_CUBIC) if k else 0)
     side = max(height, width)
-    total = np.asarray(cv2.resize(total, (side, side), interpolation=cv2.INTER_CUBIC), np.float32)
-    field = total[:height, :width]
+    field = np.zeros((height, width), np.float32)
+    for k in range(octaves):
+        nodes = 2 ** (k + 1) + 1
+        grid = rng.standard_normal((nodes, nodes), dtype=np.float32)
+        rows, columns = (math.ceil(n * nodes / side) + 3 for n in (height, width))
+        octave = cv2.resize(
+            grid[:rows, :columns], None, fx=side / nodes, fy=side / nodes, interpolation=cv2.INTER_CUBIC
+        )
+        field += octave[:height, :width] * np.float32(decay**-k)
     low, high = float(field.min()), float(field.max())
     return (field - low) / max(high - low, 1e-6)

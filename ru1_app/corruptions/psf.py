@@ -6,15 +6,38 @@ import math
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ru1_app.corruptions.base import Float
 from ru1_app.images import Image8
+
+DIRECT = 130  # taps up to which adding them one by one is faster than going through the spectrum
 
 
 def filter_psf(image: Image8, psf: Float) -> Image8:
     """Convolve with a point-spread function of odd sides, normalised here; reflecting borders."""
     kernel = psf / max(float(psf.sum()), 1e-12)
-    return np.asarray(cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REFLECT_101), np.uint8)
+    if kernel.size < DIRECT:
+        return np.asarray(cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REFLECT_101), np.uint8)
+    return _filter_by_spectrum(image, kernel)
+
+
+def _filter_by_spectrum(image: Image8, kernel: Float) -> Image8:
+    """What `filter2D` does, in a third of its time: one transform per channel of the image with its borders."""
+    (height, width), (rows, columns) = image.shape[:2], kernel.shape
+    tall, wide = (cv2.getOptimalDFTSize(n) for n in (height + rows - 1, width + columns - 1))
+    top, left = rows // 2, columns // 2
+    borders = top, tall - height - top, left, wide - width - left
+    padded = cv2.copyMakeBorder(image, *borders, borderType=cv2.BORDER_REFLECT_101).astype(np.float32)
+    field = np.zeros((tall, wide), np.float32)
+    field[:rows, :columns] = kernel
+    spectrum = cv2.dft(field)
+    out = np.empty_like(image)
+    for c in range(3):
+        product = cv2.mulSpectrums(cv2.dft(cv2.extractChannel(padded, c)), spectrum, 0, conjB=True)
+        plane = cv2.idft(product, flags=cv2.DFT_SCALE | cv2.DFT_REAL_OUTPUT)[:height, :width]
+        cv2.insertChannel(cv2.convertScaleAbs(plane), out, c)
+    return out
 
 
 def line_psf(length: float, angle: float) -> Float:
@@ -33,27 +56,20 @@ def disk_psf(radius: float) -> Float:
     return np.asarray(np.clip(radius + 0.5 - np.hypot(x, y), 0, 1), np.float32)
 
 
-def path_psf(path: Float) -> Float:
-    """The points (x, y) of a path [N, 2] in pixels, each spread over its four neighbours; a delta for one point."""
-    half = math.ceil(float(np.abs(path).max())) + 1
-    psf = np.zeros((2 * half + 1, 2 * half + 1), np.float32)
-    points = _resampled(np.asarray(path, np.float64)) + half
-    corner = np.floor(points).astype(np.int64)
-    for dx in (0, 1):
-        for dy in (0, 1):
-            at = corner + (dx, dy)
-            weight = np.prod(1 - np.abs(points - at), axis=1)
-            np.add.at(psf, (at[:, 1], at[:, 0]), weight.astype(np.float32))
-    return psf
-
-
-def _resampled(path: Float) -> Float:
-    """Points along the path at most half a pixel apart."""
-    steps = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
-    at = np.linspace(0, steps[-1], max(math.ceil(2 * steps[-1]), 1) + 1)
-    return np.stack([np.interp(at, steps, path[:, k]) for k in range(2)], axis=1)
-
-
 def _grid(half: int) -> tuple[Float, Float]:
     y, x = np.mgrid[-half : half + 1, -half : half + 1].astype(np.float32)
     return y, x
+
+
+def path_psf(path: NDArray[np.float64]) -> Float:
+    """A path [N, 2] of (y, x) offsets in pixels, walked at even time steps; a delta for a point at (0, 0)."""
+    half = math.ceil(float(np.abs(path).max())) + 1
+    psf = np.zeros((2 * half + 1,) * 2, np.float32)
+    ends = np.linspace(0, len(path) - 1, 8 * half * 2 + 1)
+    fine = np.stack([np.interp(ends, np.arange(len(path)), path[:, axis]) for axis in (0, 1)]) + half
+    corner = np.floor(fine).astype(int)
+    (fy, fx), (y, x) = fine - corner, corner
+    for dy, wy in ((0, 1 - fy), (1, fy)):
+        for dx, wx in ((0, 1 - fx), (1, fx)):
+            np.add.at(psf, (y + dy, x + dx), (wy * wx).astype(np.float32))
+    return psf

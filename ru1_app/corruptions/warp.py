@@ -8,16 +8,15 @@ import cv2
 import numpy as np
 
 from ru1_app.corruptions.base import Float, Rng
+from ru1_app.corruptions.fields import displace
 from ru1_app.images import Image8
 
 
 def wobbled(image: Image8, rng: Rng, pull: float, sigma: float) -> Image8:
     """Each pixel comes from `pull` pixels away in each direction (root mean square), smooth over `sigma` pixels."""
     height, width = image.shape[:2]
-    x, y = (smooth_noise(rng, height, width, sigma) * np.float32(pull) for _ in range(2))
-    x += np.arange(width, dtype=np.float32)
-    y += np.arange(height, dtype=np.float32)[:, None]
-    return np.asarray(cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101), np.uint8)
+    right, down = (smooth_noise(rng, height, width, sigma) * np.float32(pull) for _ in range(2))
+    return displace(image, right, down)
 
 
 def smooth_noise(rng: Rng, height: int, width: int, sigma: float) -> Float:

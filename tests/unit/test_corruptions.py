@@ -37,9 +37,9 @@ CHANGE = {
     "block_interpolate": 11.8, "scan_lines": 29.8, "color_shift": 6.3, "white_balance": 20.7, "brighten": 42.9,
     "darken": 51.3, "mean_shift": 43.1, "color_diffusion": 6.6, "desaturate": 14.6, "oversaturate": 26.3,
     "oversmooth": 4.7, "oversharpen": 10.8, "graffiti": 13.9, "watermark": 5.7, "elastic_transform": 24.0,
-    "motion_blur": 13.6, "bright_light": 47.3, "low_light": 70.0, "occlusion": 21.6, "fog": 45.2, "snow": 35.2,
-    "rain": 12.2, "frost": 49.2, "turbulence": 13.5, "defocus_blur": 13.8, "lens_distortion": 29.7, "lens_dirt": 8.5,
-    "lens_shake": 21.1, "lens_flare": 16.8, "spatter": 8.6, "zoom_blur": 26.7, "glass_blur": 10.8,
+    "motion_blur": 13.6, "bright_light": 49.5, "low_light": 70.0, "occlusion": 24.9, "fog": 45.2, "snow": 22.1,
+    "rain": 16.6, "frost": 39.1, "turbulence": 12.2, "defocus_blur": 13.8, "lens_distortion": 28.5, "lens_dirt": 5.5,
+    "lens_shake": 18.7, "lens_flare": 17.4, "spatter": 5.6, "zoom_blur": 26.5, "glass_blur": 10.5,
     "gaussian_noise": 26.4, "shot_noise": 31.1, "impulse_noise": 11.4, "jpeg": 8.9,
     "pixelate": 10.6, "block_lost": 10.3, "gaussian_blur": 13.6, "contrast_loss": 53.4,
 }  # fmt: skip
