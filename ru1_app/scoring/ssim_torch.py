@@ -1,12 +1,12 @@
 """SSIM of batches of tensors, as training uses it: differentiable, on any device, equal to `ssim.ssim`.
 
-The Gaussian window is applied along each axis. For small images that is one product with a banded matrix for the
-whole batch; large ones would leave the cache, and are taken one by one, as a sum of shifted views.
+On a CPU the four blurred maps are the channels of one depthwise convolution, innermost in memory, and the work goes
+in steps that stay in the cache: several small images at once, or strips of a large one. Elsewhere steps are large.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
+import math
 
 import torch
 from torch import Tensor
@@ -14,62 +14,56 @@ from torch.nn import functional
 
 from ru1_app.scoring.ssim import C1, C2, SIGMA, WINDOW
 
-SMALL = 96  # longest side up to which a batch is taken at once
+CROP = WINDOW - 1  # by how much the blurred maps are smaller
+IMAGES, STRIP = 2**16, 2**15  # pixels that one step takes on a CPU: of whole images, of a strip of one image
+ELSEWHERE = 2**22  # on other devices
+_BELL = [math.exp(-((k - WINDOW // 2) ** 2) / (2 * SIGMA**2)) for k in range(WINDOW)]
+WEIGHTS = tuple(weight / sum(_BELL) for weight in _BELL)
 
 
 def ssim_batch(a: Tensor, b: Tensor) -> Tensor:
-    """SSIM [N] of two float batches [N, 3, H, W] in [0, 1]; sides of at least 11.
+    """SSIM [N] of two float batches [N, C, H, W] in [0, 1]; sides of at least 11.
 
-    Equal to `pytorch_msssim.ssim(a, b, data_range=1, win_size=11, size_average=False)` to 2e-5.
+    Equal to `pytorch_msssim.ssim(a, b, data_range=1, win_size=11, size_average=False)` to 2e-5. It is computed in
+    float32 at least, under autocast too: the variances are small differences of large numbers.
 
     Raises:
         ValueError: the shapes differ or a side is too small.
     """
     if a.shape != b.shape or a.ndim != 4 or min(a.shape[-2:]) < WINDOW:
         raise ValueError(f"SSIM needs two batches [N, C, H, W] of one shape, sides >= {WINDOW}")
-    if max(a.shape[-2:]) <= SMALL:
-        return _ssim(a, b, whole=True)
-    return torch.cat([_ssim(a[k : k + 1], b[k : k + 1], whole=False) for k in range(len(a))])
+    dtype = torch.promote_types(torch.promote_types(a.dtype, b.dtype), torch.float32)
+    pixels = IMAGES if a.device.type == "cpu" else ELSEWHERE
+    together = max(1, pixels // (a.shape[-2] * a.shape[-1]))
+    with torch.autocast(a.device.type, enabled=False):
+        steps = (torch.split(x.to(dtype), together) for x in (a, b))
+        return torch.cat([_by_strips(x, y) for x, y in zip(*steps, strict=True)])
 
 
-def _ssim(a: Tensor, b: Tensor, *, whole: bool) -> Tensor:
-    maps = torch.stack([a, b, a * a + b * b, a * b])
-    blurred = _by_matrix(maps) if whole else _by_views(maps)
-    mean_a, mean_b, energy, product = blurred
+def _by_strips(a: Tensor, b: Tensor) -> Tensor:
+    """SSIM [N] of a few images, added up over strips of rows."""
+    _, channels, height, width = a.shape
+    pixels = STRIP if a.device.type == "cpu" else ELSEWHERE
+    rows = max(WINDOW, pixels // width)
+    tops = range(0, height - CROP, rows)
+    sums = [_map(*(x[..., top : top + rows + CROP, :] for x in (a, b))).sum(dim=(1, 2, 3)) for top in tops]
+    return torch.stack(sums).sum(0) / (channels * (height - CROP) * (width - CROP))
+
+
+def _map(a: Tensor, b: Tensor) -> Tensor:
+    """SSIM per pixel and channel [N, C, H - 10, W - 10]."""
+    mean_a, mean_b, energy, product = _blur(torch.cat([a, b, a * a + b * b, a * b], dim=1)).chunk(4, dim=1)
     squares, means = mean_a * mean_a + mean_b * mean_b, mean_a * mean_b
     luminance = (2 * means + C1) / (squares + C1)
-    structure = (2 * (product - means) + C2) / (energy - squares + C2)
-    values: Tensor = (luminance * structure).mean(dim=(-3, -2, -1))
-    return values
+    structure: Tensor = (2 * (product - means) + C2) / (energy - squares + C2)
+    return luminance * structure
 
 
-def _by_matrix(maps: Tensor) -> Tensor:
-    rows, columns = (_band(size, maps.dtype, maps.device) for size in maps.shape[-2:])
-    blurred: Tensor = rows @ maps @ columns.T
-    return blurred
-
-
-def _by_views(maps: Tensor) -> Tensor:
-    for axis in (-2, -1):
-        size = maps.shape[axis] - WINDOW + 1
-        first, *weights = _window().tolist()
-        total = maps.narrow(axis, 0, size) * first
-        for k, weight in enumerate(weights, start=1):
-            total.add_(maps.narrow(axis, k, size), alpha=weight)
-        maps = total
-    return maps
-
-
-@lru_cache
-def _window() -> Tensor:
-    at = torch.arange(WINDOW, dtype=torch.float64) - WINDOW // 2
-    weights = torch.exp(-at * at / (2 * SIGMA**2))
-    return weights / weights.sum()
-
-
-@lru_cache(maxsize=16)
-def _band(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """[size - 10, size]: row k holds the window from column k on."""
-    eye = torch.eye(size - WINDOW + 1, dtype=torch.float64)
-    shifted = [functional.pad(eye, (k, WINDOW - 1 - k)) * weight for k, weight in enumerate(_window())]
-    return torch.stack(shifted).sum(0).to(device, dtype)
+def _blur(maps: Tensor) -> Tensor:
+    """[N, M, H, W] to [N, M, H - 10, W - 10]."""
+    if maps.device.type == "cpu":
+        maps = maps.contiguous(memory_format=torch.channels_last)
+    groups = maps.shape[1]
+    window = torch.tensor(WEIGHTS, dtype=maps.dtype, device=maps.device).expand(groups, 1, 1, WINDOW)
+    down = functional.conv2d(maps, window.transpose(2, 3), groups=groups)
+    return functional.conv2d(down, window, groups=groups).contiguous()
