@@ -16,14 +16,28 @@ from ru1_app.images import Image8
 from ru1_app.scoring.base import Comparison, ScorerSpec
 
 Float: TypeAlias = NDArray[np.floating[Any]]
+_TO_XYZ = np.array(  # sRGB, IEC 61966-2-1
+    [[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]]
+)
+_WHITE = np.array([0.95047, 1.0, 1.08883])  # D65, 2 degrees
+_TO_LAB = np.array([[0, 116, 0, -16], [500, -500, 0, 0], [0, 200, -200, 0]], np.float64)
+_KNEE = np.float32(0.008856)
+_SHARE = np.arange(256) / 255
+_LINEAR = np.where(_SHARE > 0.04045, ((_SHARE + 0.055) / 1.055) ** 2.4, _SHARE / 12.92).astype(np.float32)
 _25_TO_7 = 25.0**7
 _TURN, _HALF = 2 * np.pi, np.pi + 1e-6  # opposite hues count as not beyond half a turn
 
 
 def ciede2000(a: Image8, b: Image8) -> float:
     """Mean ΔE00 of two RGB uint8 images of one size; 0 = identical, 100 = black against white."""
-    lab_a, lab_b = (cv2.cvtColor(image.astype(np.float32) / np.float32(255), cv2.COLOR_RGB2Lab) for image in (a, b))
-    return float(delta_e(lab_a, lab_b).mean(dtype=np.float64))
+    return float(delta_e(lab(a), lab(b)).mean(dtype=np.float64))
+
+
+def lab(image: Image8) -> Float:
+    """L* in [0, 100], a*, b* [H, W, 3] float32 of sRGB uint8, exact where OpenCV's conversion looks up a table."""
+    ratios = cv2.transform(_LINEAR[image], _TO_XYZ / _WHITE[:, None])
+    roots = np.where(ratios > _KNEE, np.cbrt(ratios), ratios * np.float32(7.787) + np.float32(16 / 116))
+    return np.asarray(cv2.transform(roots, _TO_LAB), np.float32)
 
 
 def delta_e(one: Float, other: Float) -> Float:

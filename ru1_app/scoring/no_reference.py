@@ -27,13 +27,13 @@ def sharpness(image: Image8) -> float:
 
 
 def noise(image: Image8) -> float:
-    """Standard deviation of the noise of luma in grey levels; sides >= 3.
+    """Standard deviation of the noise in grey levels, mean over RGB; sides >= 3.
 
     Immerkær 1996's mask, which cancels planes and edges along the axes, with the median of its absolute
     response instead of the mean (Donoho 1994), so that texture counts less.
     """
-    response = np.abs(cv2.filter2D(_luma(image), -1, _IMMERKAER)[1:-1, 1:-1])
-    return float(np.median(response)) / (6 * 0.6745)
+    response = np.abs(cv2.filter2D(image, cv2.CV_32F, _IMMERKAER)[1:-1, 1:-1])
+    return float(np.mean([np.median(response[..., k]) for k in range(3)])) / (6 * 0.6745)
 
 
 def blockiness(image: Image8) -> float:
@@ -78,8 +78,8 @@ NOISE = Measurement(
         high=255.0,
         higher_is_better=False,
         unit="levels",
-        definition="Estimated standard deviation of the noise in grey levels (Immerkær's mask, median).",
-        blind_to="Smooth blotches and coloured noise of one brightness; fine regular texture counts as noise.",
+        definition="Estimated standard deviation of the noise in grey levels, mean over RGB.",
+        blind_to="Noise in blotches of several pixels. Fine texture counts as noise; clipped noise counts too little.",
         reference=False,
         aligned=False,
     ),
