@@ -31,7 +31,9 @@ def serve(settings: Settings | None = None) -> None:
     settings = settings or Settings.from_env()
     prepare(settings)
     from ru1_app.ui.layout import create_ui, look
+    from ru1_app.ui.no_downloads import forbid_downloads
 
+    forbid_downloads()
     app = wire(settings)
     demo = create_ui(app)
     demo.queue(api_open=False, max_size=64, default_concurrency_limit=4)

@@ -6,8 +6,10 @@ import base64
 import io
 import json
 import re
+import threading
 import zipfile
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -324,6 +326,43 @@ def test_hostile_files_are_refused_in_one_sentence_and_leave_nothing(
 def cached(served: Served) -> set[Path]:
     """What Gradio's cache holds, without the empty files that its upload leaves."""
     return {path for path in (served.data / "cache").rglob("*") if path.is_file() and path.stat().st_size}
+
+
+def test_the_server_fetches_no_address_that_a_request_names(open_page: Open, served: Served) -> None:
+    asked: list[str] = []
+
+    class Counting(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(404)
+
+    page = open_page()
+    page.locator("#run").wait_for()
+    with HTTPServer(("127.0.0.1", 0), Counting) as linked:
+        threading.Thread(target=linked.serve_forever, daemon=True).start()
+        forged = """async ([address, label]) => {
+          const config = await (await fetch('/config')).json();
+          const file = config.components.find((each) => each.props.elem_id === 'upload').id;
+          const call = config.dependencies.find((each) => each.targets.some(([id]) => id === file));
+          const data = call.inputs.map((id) => id !== file ? null
+            : {path: address, url: address, orig_name: 'x.png', meta: {_type: 'gradio.FileData'}});
+          const session_hash = 'forged' + label;
+          await fetch('/gradio_api/queue/join?', {method: 'POST', headers: {'Content-Type': 'application/json'},
+            body: JSON.stringify({data, fn_index: call.id, session_hash})});
+          const reader = (await fetch('/gradio_api/queue/data?session_hash=' + session_hash)).body.getReader();
+          let text = '';
+          for (;;) {
+            const {done, value} = await reader.read();
+            text += new TextDecoder().decode(value);
+            if (done || text.includes('process_completed')) return text;
+          }
+        }"""
+        for number, host in enumerate((f"127.0.0.1:{linked.server_port}", "example.com")):
+            said = page.evaluate(forged, [f"http://{host}/picture.png", str(number)])
+            assert "Addresses are not fetched here" in said
+        linked.shutdown()
+    assert asked == []
+    assert not [path for path in (served.data / "cache").rglob("picture.png")]
 
 
 def test_a_flag_without_consent_stores_nothing(open_page: Open, served: Served) -> None:
