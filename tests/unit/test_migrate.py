@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy.engine import make_url
+from sqlalchemy import text
 
 from ru1_app.config import Settings
 from ru1_app.domain import Case
@@ -70,15 +70,14 @@ def fill_first_revision(url: str, blobs: Path) -> Case:
         "taxonomy_version": rating.taxonomy_version, "guideline_version": rating.guideline_version,
         "created_at": rating.created_at.replace(tzinfo=None).isoformat(" "),
     }))  # fmt: skip
-    with sqlite3.connect(make_url(url).database or "") as raw:
+    engine = make_engine(url)
+    with engine.begin() as connection:
         for table, row in rows:
-            marks = ", ".join("?" * len(row))
-            raw.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", [str_or(v) for v in row.values()])
+            marks = ", ".join(f":{name}" for name in row)
+            values = {name: str(value) if isinstance(value, StrEnum) else value for name, value in row.items()}
+            connection.execute(text(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})"), values)
+    engine.dispose()
     return case
-
-
-def str_or(value: Any) -> Any:
-    return str(value) if isinstance(value, StrEnum) else value
 
 
 def test_an_old_database_is_refused_then_upgraded(settings: Settings) -> None:
