@@ -15,8 +15,7 @@ from torch.nn import functional
 from ru1_app.scoring.ssim import C1, C2, SIGMA, WINDOW
 
 CROP = WINDOW - 1  # by how much the blurred maps are smaller
-IMAGES, STRIP = 2**16, 2**15  # pixels that one step takes on a CPU: of whole images, of a strip of one image
-ELSEWHERE = 2**22  # on other devices
+STEP, STEP_ELSEWHERE = 2**15, 2**22  # pixels taken at once, on a CPU and on other devices
 _BELL = [math.exp(-((k - WINDOW // 2) ** 2) / (2 * SIGMA**2)) for k in range(WINDOW)]
 WEIGHTS = tuple(weight / sum(_BELL) for weight in _BELL)
 
@@ -33,8 +32,7 @@ def ssim_batch(a: Tensor, b: Tensor) -> Tensor:
     if a.shape != b.shape or a.ndim != 4 or min(a.shape[-2:]) < WINDOW:
         raise ValueError(f"SSIM needs two batches [N, C, H, W] of one shape, sides >= {WINDOW}")
     dtype = torch.promote_types(torch.promote_types(a.dtype, b.dtype), torch.float32)
-    pixels = IMAGES if a.device.type == "cpu" else ELSEWHERE
-    together = max(1, pixels // (a.shape[-2] * a.shape[-1]))
+    together = max(1, _step(a) // (a.shape[-2] * a.shape[-1]))
     with torch.autocast(a.device.type, enabled=False):
         steps = (torch.split(x.to(dtype), together) for x in (a, b))
         return torch.cat([_by_strips(x, y) for x, y in zip(*steps, strict=True)])
@@ -43,11 +41,14 @@ def ssim_batch(a: Tensor, b: Tensor) -> Tensor:
 def _by_strips(a: Tensor, b: Tensor) -> Tensor:
     """SSIM [N] of a few images, added up over strips of rows."""
     _, channels, height, width = a.shape
-    pixels = STRIP if a.device.type == "cpu" else ELSEWHERE
-    rows = max(WINDOW, pixels // width)
+    rows = max(WINDOW, _step(a) // width)
     tops = range(0, height - CROP, rows)
     sums = [_map(*(x[..., top : top + rows + CROP, :] for x in (a, b))).sum(dim=(1, 2, 3)) for top in tops]
     return torch.stack(sums).sum(0) / (channels * (height - CROP) * (width - CROP))
+
+
+def _step(a: Tensor) -> int:
+    return STEP if a.device.type == "cpu" else STEP_ELSEWHERE
 
 
 def _map(a: Tensor, b: Tensor) -> Tensor:
