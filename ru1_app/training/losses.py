@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ru1_app.scoring.ssim_torch import ssim_batch
+
 
 def charbonnier(a: Tensor, b: Tensor, epsilon: float = 1e-3) -> Tensor:
     """Mean of sqrt((a - b)^2 + epsilon^2), a smooth L1."""
@@ -13,22 +15,8 @@ def charbonnier(a: Tensor, b: Tensor, epsilon: float = 1e-3) -> Tensor:
 
 
 def ssim(a: Tensor, b: Tensor) -> Tensor:
-    """Mean SSIM in [-1, 1] with the reward's window: Gaussian of 11 pixels, sigma 1.5, no padding.
-
-    Differentiable twin of `scoring.ssim` (Wang et al. 2004, eq. 13); a test keeps them together.
-    """
-    offsets = torch.arange(11, dtype=a.dtype, device=a.device) - 5
-    window = torch.exp(-offsets.square() / (2 * 1.5**2))
-    window = (window / window.sum()).expand(3, 1, 1, 11)
-    count = len(a)
-    maps = torch.cat([a, b, a * a, b * b, a * b])
-    maps = F.conv2d(F.conv2d(maps, window, groups=3), window.transpose(2, 3), groups=3)
-    mean_a, mean_b, square_a, square_b, product = maps.split(count)
-    c1, c2 = 0.01**2, 0.03**2
-    covariance = product - mean_a * mean_b
-    variances = square_a - mean_a.square() + square_b - mean_b.square()
-    luminance = (2 * mean_a * mean_b + c1) / (mean_a.square() + mean_b.square() + c1)
-    return (luminance * (2 * covariance + c2) / (variances + c2)).mean()
+    """Mean SSIM in [-1, 1], the reward's definition; differentiable."""
+    return ssim_batch(a, b).mean()
 
 
 def scale_nll(log_scale: Tensor, error: Tensor) -> Tensor:
