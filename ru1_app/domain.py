@@ -106,6 +106,24 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
+class Degradation:
+    """A kind of damage that a model says it sees, in its words: "motion blur", "severe"."""
+
+    type: str
+    degree: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a model says of the damage before it answers (the tags of Robust-R1); empty where it says nothing."""
+
+    degradations: tuple[Degradation, ...] = ()
+    influence: str = ""  # what the damage does to the content
+    reasoning: str = ""
+    conclusion: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """An answerer's reply. `choice` is a letter of the options, or None when the text names none."""
 
@@ -115,6 +133,8 @@ class Answered:
     in_scope: bool = True  # False: the model was not trained for such a question
     note: str | None = None  # a sentence for the person, e.g. why it is out of scope
     seconds: float = 0.0
+    probabilities: tuple[float, ...] = ()  # of the options in order, sum 1; empty where the model gives none
+    reading: Reading | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +201,7 @@ class Recovery:
     app_version: str
     created_at: datetime
     uncertainty: Uncertainty | None = None
+    trace: str | None = None  # the text that the model wrote while recovering
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from ru1_app.domain import Answered, Condition, ModelRef, Question
 from ru1_app.images import Image8
@@ -72,6 +72,13 @@ class AnswerRequest:
     question: Question
 
 
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The whole text as far as it is written."""
+
+    text: str
+
+
 class Answerer(Protocol):
     """Answers questions about one or two images."""
 
@@ -80,4 +87,52 @@ class Answerer(Protocol):
 
     def answer(self, requests: Sequence[AnswerRequest]) -> list[Answered]:
         """Answer each request, same length and order; unparseable text is `choice=None`."""
+        ...
+
+
+@runtime_checkable
+class StreamingAnswerer(Answerer, Protocol):
+    """An answerer whose text can be watched while it is written."""
+
+    def stream(self, request: AnswerRequest) -> Iterator[Words | Answered]:
+        """Yield any number of `Words`, then exactly one `Answered`, last. Closing it stops the computation.
+
+        Raises:
+            ModelFailed: no text came out, or memory ran out; the message says what to do.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonRequest:
+    """One image to recover and one question to answer in a single interleaved pass."""
+
+    corrupted: Image8
+    question: Question
+    seed: int = 0
+    steps: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Reasoned:
+    """The end of an interleaved pass: `trace` is all text in order, `recovered` None when the model made no image."""
+
+    recovered: Recovered | None
+    trace: str
+    answered: Answered
+
+
+@runtime_checkable
+class Reasoner(Protocol):
+    """Recovers and answers in one pass: corrupted image, recovered image, reasoning trace, answer."""
+
+    @property
+    def ref(self) -> ModelRef: ...
+
+    def reason(self, request: ReasonRequest) -> Iterator[Progress | Words | Reasoned]:
+        """Yield any number of `Progress` and `Words`, then exactly one `Reasoned`, last. Closing it cancels.
+
+        Raises:
+            ModelFailed: nothing came out, or memory ran out; the message says what to do.
+        """
         ...

@@ -41,10 +41,10 @@ class ChainEditor(gr.HTML):
 
     data_model = ChainData
 
-    def __init__(self, value: ChainData, **options: Any) -> None:
+    def __init__(self, value: ChainData | None = None, **options: Any) -> None:
         script = Path(__file__).with_suffix(".js").read_text("utf-8")
         super().__init__(
-            value=value, html_template=TEMPLATE, js_on_load=script, apply_default_css=False,
+            value=value or ChainData(), html_template=TEMPLATE, js_on_load=script, apply_default_css=False,
             catalogue=catalogue(), steps=list(STEPS.items()), columns=COLUMNS, most=MAX_STEPS, **options,
         )  # fmt: skip
 

@@ -116,7 +116,7 @@ def build(app: App, demo: gr.Blocks) -> None:
         """A chain in the address, `?spec=gaussian_noise@mid%237`; what is none is left aside, with a message."""
         text = (person.query_params.get("spec") if person else None) or ""
         if not text:
-            return {left["spec"]: gr.skip(), left["chain"]: gr.skip()}
+            return {left["spec"]: gr.skip()}
         return on_spec({left["spec"]: text, source_state: None})
 
     def on_spec(values: dict[Any, Any]) -> dict[Any, Any]:

@@ -48,6 +48,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     data = tmp_path_factory.mktemp("served") / "data"
     with Server(data) as server:
         yield Served(server.url, data)
+        assert "Traceback" not in server.log()
 
 
 @pytest.fixture(scope="module")
