@@ -155,14 +155,16 @@ def recover(
     """
     from ru1_app.images import write_png
     from ru1_app.models.base import Recovered, RecoverRequest
+    from ru1_app.models.catalogue import Role
     from ru1_app.pipeline import shown_uncertainty, uncertainty_png
     from ru1_app.wiring import wire
 
     app = wire()
     first = app.settings.seed if seed is None else seed
-    count, draws = steps or app.settings.steps, samples or app.settings.samples
+    entry = app.catalogue.entry(model or "", Role.RECOVER)
+    count, draws = steps or app.settings.steps or entry.steps, samples or app.settings.samples
     jobs = plan(source, out, draws=draws, map_to=uncertainty)
-    recoverer = app.recoverer(model or app.settings.recoverer)
+    recoverer = app.recoverer(entry.name)
 
     def one(job: Job, image: Any) -> dict[str, Any]:
         events = recoverer.recover(RecoverRequest(image, first, count, draws))
@@ -238,11 +240,12 @@ def answer(
     question: Annotated[str, typer.Option(help="The question.")],
     recovery: Annotated[Path | None, typer.Option(help="The recovered image.")] = None,
     option: Annotated[list[str] | None, typer.Option(help="An option; give two to four.")] = None,
+    model: Annotated[str | None, typer.Option(help="A name from `ru1 models`.")] = None,
     json_: Json = False,
 ) -> None:
     """Answer a question from the corrupted image and, with --recovery, from it and from both."""
+    from ru1_app.asking import ask, make_question
     from ru1_app.intake import read_file
-    from ru1_app.pipeline import ask, make_question
     from ru1_app.wiring import wire
 
     asked = make_question(question, tuple(option or ()))
@@ -251,7 +254,7 @@ def answer(
     app = wire()
     images = [None if path is None else read_file(path, app.settings).image for path in (corrupted, recovery)]
     assert images[0] is not None
-    records = ask(app.answerer(app.settings.answerer), asked, images[0], images[1])
+    records = ask(app.answerer(model or ""), asked, images[0], images[1])
     document = {record.condition.value: asdict(record.answered) for record in records}
     _show(document, json_, [_answer_line(name, row) for name, row in document.items()])
 
@@ -290,22 +293,27 @@ def corruptions(json_: Json = False) -> None:
 
 @cli.command()
 def models(json_: Json = False) -> None:
-    """List the models by name."""
-    from ru1_app.models import ANSWERERS, RECOVERERS
+    """List the models: what each can do, and whether it can be used here."""
+    from ru1_app.wiring import wire
 
-    folder = Settings.from_env().models_dir
     rows = [
         {
-            "kind": kind,
-            "name": name,
-            "label": m.label,
-            "summary": m.summary,
-            "here": (folder / m.folder).is_dir(),
+            "name": state.entry.name, "label": state.entry.label, "roles": [role.value for role in state.entry.roles],
+            "adapter": state.entry.adapter, "source": state.entry.source, "steps": state.entry.steps,
+            "summary": state.entry.summary, "needs": state.entry.needs, "license": state.entry.license,
+            "available": state.available, "reason": state.reason, "remedy": state.remedy,
         }
-        for kind, registry in (("recoverer", RECOVERERS), ("answerer", ANSWERERS))
-        for name, m in registry.items()
+        for state in wire().states()
+    ]  # fmt: skip
+    _show(rows, json_, [line for row in rows for line in _model_lines(row)])
+
+
+def _model_lines(row: dict[str, Any]) -> list[str]:
+    head = f"{row['name']:18} {', '.join(row['roles']):24} {row['source']}"
+    return [
+        head,
+        f"{'':18} not here: {row['reason']}; {row['remedy']}" if row["reason"] else f"{'':18} {row['summary']}",
     ]
-    _show(rows, json_, [f"{r['kind']:10} {r['name']:10} {r['summary']}" for r in rows])
 
 
 @db.command("upgrade")

@@ -11,6 +11,12 @@ from urllib.parse import quote
 
 from ru1_app.errors import InvalidInput
 
+
+def variable(name: str) -> str | None:
+    """An environment variable that a list of models names, or None when it is not set or empty."""
+    return os.environ.get(name) or None
+
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -21,8 +27,11 @@ class Settings:
     data_dir: Path = ROOT / "data"  # SQLite file and image blobs
     models_dir: Path = ROOT / "assets" / "models"
     database_url: str = ""  # empty: SQLite in data_dir
-    recoverer: str = "embedded"
-    answerer: str = "embedded"
+    profile: str = "embedded"  # which of the built-in models: embedded, cpu, gpu or zerogpu
+    models_file: str = ""  # a team's own list of models, YAML
+    recoverer: str = ""  # empty: the profile's default
+    answerer: str = ""
+    memory_gb: float = 0.0  # that models may take together; 0 = nine tenths of the GPU's, or of the main memory
     clip: str = "embedded"  # "embedded" or "openai" (ViT-B/32, needs the model hub)
     host: str = "127.0.0.1"
     port: int = 7860
@@ -35,7 +44,7 @@ class Settings:
     min_side: int = 16
     max_side: int = 1024  # longer images are scaled down once, before anything is done to them
     seed: int = 0
-    steps: int = 1
+    steps: int = 0  # 0: as many as the model's entry says
     samples: int = 1
 
     @property
@@ -67,7 +76,7 @@ class Settings:
         return cls(**values)  # type: ignore[arg-type]
 
 
-LEAST = {"threads": 0, "seed": 0, "port": 1}  # of numbers; of all others 1
+LEAST = {"threads": 0, "seed": 0, "port": 1, "steps": 0, "memory_gb": 0}  # of numbers; of all others 1
 MOST = {"port": 65_535, "seed": 2**32 - 1, "steps": 100, "samples": 16}
 
 

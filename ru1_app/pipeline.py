@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ru1_app import __version__
+from ru1_app.asking import Spoken, ask_draws, conditions_of, watched
 from ru1_app.corruptions import CorruptionSpec, Geometry, apply_spec
 from ru1_app.corruptions.base import Mask
 from ru1_app.domain import (
-    Answered,
     AnswerRecord,
     Case,
     Condition,
+    ModelRef,
     PairKind,
     Question,
     Recovery,
@@ -30,10 +31,20 @@ from ru1_app.domain import (
     ScoreRecord,
     UncertaintyKind,
 )
-from ru1_app.errors import InvalidInput, ModelFailed
+from ru1_app.errors import InvalidInput, ModelFailed, Unavailable
 from ru1_app.images import Image8, digest, png_bytes
 from ru1_app.intake import Intake
-from ru1_app.models.base import Answerer, AnswerRequest, Progress, Recovered, Recoverer, RecoverRequest
+from ru1_app.models.base import (
+    Answerer,
+    Progress,
+    Reasoned,
+    Reasoner,
+    ReasonRequest,
+    Recovered,
+    Recoverer,
+    RecoverRequest,
+    Words,
+)
 from ru1_app.scorecard import Evidence, score_run
 from ru1_app.scoring.base import Scorer
 from ru1_app.uncertainty import deviation, summarise
@@ -55,15 +66,17 @@ class RunRequest:
     samples: int = 1
     source: str = "upload"
     license: str | None = None
+    reason: bool = False  # recover and answer in one pass of `model`
 
 
 @dataclass(frozen=True, slots=True)
 class RunProgress:
-    """What is being done, how far it is (0-1), and the recovery as it stands."""
+    """What is being done, how far it is (0-1), the recovery as it stands, and the model's words as far as written."""
 
     text: str
     fraction: float
     preview: Image8 | None = None
+    words: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,6 +111,7 @@ class Pipeline:
     recoverer: Callable[[str], Recoverer]
     answerer: Callable[[str], Answerer]
     scorers: Callable[[], Mapping[str, Scorer]]
+    reasoner: Callable[[str], Reasoner] | None = None
 
     def run(self, request: RunRequest) -> Iterator[RunProgress | RunResult]:
         """Yield any number of `RunProgress`, then one `RunResult`, last. Closing it cancels.
@@ -108,104 +122,101 @@ class Pipeline:
             ModelFailed: a model gave nothing.
         """
         yield RunProgress("Loading the model", 0.0)
-        recoverer = self.recoverer(request.model)
         reference = request.intake.image if request.spec else None
         damage = apply_spec(request.intake.image, request.spec) if request.spec else None
         corrupted = damage.image if damage else request.intake.image
-        recovered = None
         began = time.perf_counter()
-        for event in recoverer.recover(RecoverRequest(corrupted, request.seed, request.steps, request.samples)):
-            if isinstance(event, Progress):
-                text = f"Recovering, step {event.step} of {event.total}"
-                yield RunProgress(text, 0.1 + 0.5 * event.step / event.total, event.preview)
-            else:
-                recovered = event
-        if recovered is None:
-            raise ModelFailed("The model ended without an image. Try again, or choose another model.")
+        made = yield from (self._reasoned if request.reason else self._recovered)(request, corrupted)
         seconds = {"recover": time.perf_counter() - began}
-        yield RunProgress("Scoring", 0.65, recovered.images[0])
+        shown = made.recovered.images[0]
+        yield RunProgress("Scoring", 0.65, shown)
         began = time.perf_counter()
         evidence = Evidence(
-            corrupted, recovered.images[0], reference, request.spec,
+            corrupted, shown, reference, request.spec,
             damage.mask if damage else None, damage.geometry if damage else Geometry.KEPT,
         )  # fmt: skip
         scores = score_run(self.scorers(), evidence)
         seconds["score"] = time.perf_counter() - began
-        yield RunProgress("Answering", 0.8, recovered.images[0])
+        yield RunProgress("Answering", 0.8, shown)
         began = time.perf_counter()
-        answers, said = self._answers(request, corrupted, recovered.images)
+        answers, said = yield from self._answers(request, corrupted, made)
         seconds["answer"] = time.perf_counter() - began
-        yield _result(request, recoverer, evidence, recovered, scores, answers, said, seconds)
+        yield _result(request, made, evidence, scores, answers, said, seconds)
+
+    def _recovered(self, request: RunRequest, corrupted: Image8) -> Generator[RunProgress, None, _Made]:
+        """Let the recoverer work. It is not held beyond, so that it may make room for the answerer."""
+        recoverer = self.recoverer(request.model)
+        for event in recoverer.recover(RecoverRequest(corrupted, request.seed, request.steps, request.samples)):
+            if isinstance(event, Recovered):
+                return _Made(recoverer.ref, event)
+            yield _step(event)
+        raise ModelFailed("The model ended without an image. Try again, or choose another model.")
+
+    def _reasoned(self, request: RunRequest, corrupted: Image8) -> Generator[RunProgress, None, _Made]:
+        """Let the model recover and answer in one pass."""
+        if request.question is None:
+            raise InvalidInput("Recovering and reasoning in one pass needs a question. Type one, or only recover.")
+        if self.reasoner is None:
+            raise Unavailable("No model here recovers and reasons in one pass. Choose only to recover.")
+        reasoner, words, fraction = self.reasoner(request.model), "", 0.1
+        for event in reasoner.reason(ReasonRequest(corrupted, request.question, request.seed, request.steps)):
+            if isinstance(event, Reasoned):
+                if event.recovered is None:
+                    told = f" It said: {event.trace[:300]!r}." if event.trace else ""
+                    raise ModelFailed(f"The model answered without making an image.{told} Try another seed.")
+                record = AnswerRecord(Condition.BOTH, event.answered, reasoner.ref)
+                return _Made(reasoner.ref, event.recovered, event.trace, record)
+            if isinstance(event, Words):
+                words = event.text
+                yield RunProgress("Reasoning", fraction, None, words)
+            else:
+                step = replace(_step(event), words=words)
+                fraction = step.fraction
+                yield step
+        raise ModelFailed("The model ended without an answer. Try again, or choose another model.")
 
     def _answers(
-        self, request: RunRequest, corrupted: Image8, draws: Sequence[Image8]
-    ) -> tuple[tuple[AnswerRecord, ...], tuple[SampleAnswers, ...]]:
+        self, request: RunRequest, corrupted: Image8, made: _Made
+    ) -> Generator[RunProgress, None, tuple[tuple[AnswerRecord, ...], tuple[SampleAnswers, ...]]]:
         """The answers in each condition, and those over the draws; no question, no answers."""
         if request.question is None:
             return (), ()
-        answerer = self.answerer(request.answerer)
-        answers = ask(answerer, request.question, corrupted, draws[0])
+        answerer, draws = self.answerer(request.answerer), made.recovered.images
+        conditions = conditions_of(corrupted, draws[0])
+        if made.answer is not None:
+            del conditions[Condition.BOTH]
+        answers = yield from _told(watched(answerer, request.question, conditions))
+        if made.answer is not None:
+            answers = (*answers, made.answer)
         return answers, ask_draws(answerer, request.question, corrupted, draws, answers)
 
 
-def ask(
-    answerer: Answerer, question: Question, corrupted: Image8, recovered: Image8 | None
-) -> tuple[AnswerRecord, ...]:
-    """The question from the corrupted image, and with a recovery also from it and from both."""
-    shown: dict[Condition, list[Image8]] = {Condition.CORRUPTED: [corrupted]}
-    if recovered is not None:
-        shown |= {Condition.RECOVERED: [recovered], Condition.BOTH: [corrupted, recovered]}
-    requests = [AnswerRequest(images, condition, question) for condition, images in shown.items()]
-    return tuple(
-        AnswerRecord(condition, answered, answerer.ref)
-        for condition, answered in zip(shown, answerer.answer(requests), strict=True)
-    )
+class _Made(NamedTuple):
+    """A recovery, who made it, what was written on the way, and the answer that came with it."""
+
+    model: ModelRef
+    recovered: Recovered
+    trace: str | None = None
+    answer: AnswerRecord | None = None
 
 
-def ask_draws(
-    answerer: Answerer, question: Question, corrupted: Image8, draws: Sequence[Image8], answers: Sequence[AnswerRecord]
-) -> tuple[SampleAnswers, ...]:
-    """What is said when each further draw takes the place of the recovery; `answers` hold the first draw's."""
-    if len(draws) < 2:
-        return ()
-    first = {record.condition: _said(record.answered) for record in answers}
-    shown: dict[Condition, list[list[Image8]]] = {
-        Condition.RECOVERED: [[draw] for draw in draws[1:]],
-        Condition.BOTH: [[corrupted, draw] for draw in draws[1:]],
-    }
-    requests = [AnswerRequest(images, c, question) for c, rows in shown.items() for images in rows]
-    said = [_said(each) for each in answerer.answer(requests)]
-    more = len(draws) - 1
-    return tuple(
-        SampleAnswers(condition, (first[condition], *said[k * more : (k + 1) * more]))
-        for k, condition in enumerate(shown)
-    )
+def _step(event: Progress) -> RunProgress:
+    text = f"Recovering, step {event.step} of {event.total}"
+    return RunProgress(text, 0.1 + 0.5 * event.step / event.total, event.preview)
 
 
-def _said(answered: Answered) -> str:
-    return answered.choice or answered.text.strip()
-
-
-def make_question(text: str, options: tuple[str, ...] = ()) -> Question | None:
-    """A question from what a person typed; None when nothing was asked.
-
-    Raises:
-        InvalidInput: options without a question, one option alone, two alike, or texts that are too long.
-    """
-    text, options = text.strip(), tuple(option.strip() for option in options if option.strip())
-    if not text:
-        if options:
-            raise InvalidInput("There are options but no question. Type the question too, or clear the options.")
-        return None
-    if any(char == "\0" or "\ud800" <= char <= "\udfff" for each in (text, *options) for char in each):
-        raise InvalidInput("The question or an option holds a character that is none. Type it again.")
-    if len(text) > 500 or any(len(option) > 200 for option in options):
-        raise InvalidInput("The question may have up to 500 characters, an option up to 200.")
-    if len(options) == 1 or len(options) > 4:
-        raise InvalidInput("Give two to four options, or none for an open question.")
-    if len({option.casefold() for option in options}) < len(options):
-        raise InvalidInput("Two options are the same. Give each option once.")
-    return Question(text, options)
+def _told(
+    asking: Generator[Spoken, None, tuple[AnswerRecord, ...]],
+) -> Generator[RunProgress, None, tuple[AnswerRecord, ...]]:
+    """The words of the answers as progress."""
+    while True:
+        try:
+            spoken = next(asking)
+        except StopIteration as end:
+            answers: tuple[AnswerRecord, ...] = end.value
+            return answers
+        text = f"Answering, {spoken.number + 1} of {spoken.total}"
+        yield RunProgress(text, 0.8 + 0.2 * spoken.number / spoken.total, None, spoken.text)
 
 
 def uncertainty_png(uncertainty: Any) -> bytes:
@@ -216,9 +227,8 @@ def uncertainty_png(uncertainty: Any) -> bytes:
 
 def _result(
     request: RunRequest,
-    recoverer: Recoverer,
+    made: _Made,
     evidence: Evidence,
-    recovered: Recovered,
     scores: tuple[ScoreRecord, ...],
     answers: tuple[AnswerRecord, ...],
     said: tuple[SampleAnswers, ...],
@@ -230,7 +240,7 @@ def _result(
         images[digest(data)] = data
         return digest(data)
 
-    reference, spec = evidence.reference, request.spec
+    reference, spec, recovered = evidence.reference, request.spec, made.recovered
     sample = Sample(
         id="",
         corrupted_sha=keep(png_bytes(evidence.corrupted)),
@@ -250,13 +260,14 @@ def _result(
         sample_id=sample.id,
         image_sha=keep(png_bytes(recovered.images[0])),
         uncertainty_sha=None if unsure is None else keep(uncertainty_png(unsure)),
-        model=recoverer.ref,
+        model=made.model,
         seed=request.seed,
         settings=dict(recovered.settings),
         seconds=recovered.seconds,
         app_version=__version__,
         created_at=datetime.now(UTC),
         uncertainty=None if unsure is None else summarise(unsure, kind),
+        trace=made.trace,
     )
     return RunResult(
         case=Case(sample, recovery, answers, scores, sample_answers=said),

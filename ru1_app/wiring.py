@@ -6,19 +6,23 @@ import importlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
 from ru1_app.config import Settings
-from ru1_app.errors import InvalidInput, Ru1Error, Unavailable
-from ru1_app.models import ANSWERERS, RECOVERERS, ModelEntry
-from ru1_app.models.base import Answerer, Recoverer
-from ru1_app.pipeline import Pipeline
+from ru1_app.errors import Ru1Error, Unavailable
+from ru1_app.models.base import Answerer, Reasoner, Recoverer
+from ru1_app.models.catalogue import Catalogue, ModelEntry, Role, read_catalogue
+from ru1_app.models.residents import Key, Residents, memory_budget_gb
+from ru1_app.models.states import ModelState, state_of, states
+from ru1_app.pipeline import Pipeline, RunProgress, RunRequest, RunResult
 from ru1_app.scoring.base import Scorer
 from ru1_app.store.sql import Store
 
+Run = Callable[[RunRequest], Iterator[RunProgress | RunResult]]
+LOAN = 120  # seconds of a GPU on ZeroGPU
 log = logging.getLogger(__name__)
 
 
@@ -32,29 +36,43 @@ class Loading(StrEnum):
 
 
 class App:
-    """The parts of the running app. A model is loaded once, on first use or by `warm`, under a lock."""
+    """The parts of the running app. A model is loaded once, on first use or by `warm`, and shared."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.pipeline = Pipeline(self.recoverer, self.answerer, self.scorers)
+        self.pipeline = Pipeline(self.recoverer, self.answerer, self.scorers, self.reasoner)
         self.loading = Loading.IDLE
         self.loading_text = "Models are loaded on first use."
-        self._loaded: dict[tuple[str, str], Any] = {}
-        self._lock = threading.RLock()
+        self.residents = Residents(self._budget_gb)
+        self._lent = lent(lambda request: self.pipeline.run(request), settings)
 
     @cached_property
     def store(self) -> Store:
         """The run-time store, opened (and created) on first use."""
         return Store(self.settings.url, self.settings.blob_dir)
 
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """The models of the profile and of the team's list."""
+        return read_catalogue(self.settings)
+
+    def states(self) -> list[ModelState]:
+        """Every model: what it can do, whether it can be used here, whether it is loaded."""
+        return states(self.catalogue, self.settings, self.residents.holds)
+
     def recoverer(self, name: str) -> Recoverer:
-        """The recoverer of that name, ready."""
-        model: Recoverer = self._load("recoverer", name, RECOVERERS)
+        """The recoverer of that name ("" is the default), ready."""
+        model: Recoverer = self._model(name, Role.RECOVER)
         return model
 
     def answerer(self, name: str) -> Answerer:
-        """The answerer of that name, ready."""
-        model: Answerer = self._load("answerer", name, ANSWERERS)
+        """The answerer of that name ("" is the default), ready."""
+        model: Answerer = self._model(name, Role.ANSWER)
+        return model
+
+    def reasoner(self, name: str) -> Reasoner:
+        """The model of that name that recovers and answers in one pass, ready."""
+        model: Reasoner = self._model(name, Role.REASON)
         return model
 
     def scorers(self) -> Mapping[str, Scorer]:
@@ -62,22 +80,45 @@ class App:
         from ru1_app.scoring import load_scorers
 
         self._set_threads()
-        scorers: Mapping[str, Scorer] = self._once(("scorers", self.settings.clip), lambda: load_scorers(self.settings))
+        key = ("scorers", self.settings.clip)
+        scorers: Mapping[str, Scorer] = self.residents.take(
+            key, lambda: _whole(key, lambda: load_scorers(self.settings))
+        )
         return scorers
+
+    def check(self, name: str, role: Role) -> ModelEntry:
+        """The entry of a model that can be used here.
+
+        Raises:
+            InvalidInput: there is none of that name, or it cannot do that.
+            Unavailable: it cannot be used here; the message says why and what would help.
+        """
+        entry = self.catalogue.entry(name, role)
+        state = state_of(entry, self.catalogue, self.settings)
+        if not state.available:
+            raise Unavailable(
+                f"The model {entry.name!r} cannot be used here: {state.reason}. To use it, {state.remedy}."
+            )
+        return entry
+
+    def run(self, request: RunRequest) -> Iterator[RunProgress | RunResult]:
+        """One pass of the loop; on ZeroGPU on the GPU that is lent for it."""
+        return self._lent(request)
 
     def warm(self) -> threading.Thread:
         """Load the default models in the background; `loading` tells how it stands."""
-        thread = threading.Thread(target=self._warm, name="ru1-warm", daemon=True)
+        thread = threading.Thread(target=self.load_defaults, name="ru1-warm", daemon=True)
         self.loading, self.loading_text = Loading.LOADING, "Loading the models…"
         thread.start()
         return thread
 
-    def _warm(self) -> None:
+    def load_defaults(self) -> None:
+        """Load the default models; a failure is told by `loading`, not raised."""
         began = time.perf_counter()
         try:
-            self.recoverer(self.settings.recoverer)
+            self.recoverer("")
             self.scorers()
-            self.answerer(self.settings.answerer)
+            self.answerer("")
         except Ru1Error as error:
             self.loading, self.loading_text = Loading.FAILED, str(error)
         except Exception:
@@ -87,23 +128,20 @@ class App:
             self.loading = Loading.READY
             self.loading_text = f"Models ready (loaded in {time.perf_counter() - began:.1f} s)."
 
-    def _load(self, kind: str, name: str, registry: Mapping[str, ModelEntry]) -> Any:
-        entry = registry.get(name)
-        if entry is None:
-            raise InvalidInput(f"There is no {kind} {name!r}. There are: {', '.join(registry)}.")
+    def _model(self, name: str, role: Role) -> Any:
+        entry = self.check(name, role)
+        loader, source, options = entry.resolved(self.settings, role)
+        key = (entry.name, loader)
 
         def load() -> Any:
-            module, function = entry.loader.split(":")
+            module, function = loader.split(":")
             self._set_threads()
-            return getattr(importlib.import_module(module), function)(self.settings.models_dir / entry.folder)
+            return getattr(importlib.import_module(module), function)(source, **options)
 
-        return self._once((kind, name), load)
+        return self.residents.take(key, lambda: _whole(key, load), entry.memory_gb)
 
-    def _once(self, key: tuple[str, str], make: Callable[[], Any]) -> Any:
-        with self._lock:
-            if key not in self._loaded:
-                self._loaded[key] = _whole(key, make)
-            return self._loaded[key]
+    def _budget_gb(self) -> float:
+        return self.settings.memory_gb or memory_budget_gb()
 
     def _set_threads(self) -> None:
         if self.settings.threads:
@@ -112,17 +150,29 @@ class App:
             torch.set_num_threads(self.settings.threads)
 
 
-def _whole(key: tuple[str, str], make: Callable[[], Any]) -> Any:
+def _whole(key: Key, make: Callable[[], Any]) -> Any:
     """What `make` gives; whatever a library says of damaged files becomes one sentence, and the log has the rest."""
     try:
         return make()
     except Ru1Error:
         raise
     except Exception as error:
-        log.exception("Loading %s %s failed", *key)
+        log.exception("Loading %s failed", key)
         raise Unavailable(
-            f"The {key[0]} {key[1]!r} cannot be loaded: its files are damaged or of another version. Get them again."
+            f"The model {key[0]!r} cannot be loaded: its files are damaged or of another version. Get them again."
         ) from error
+
+
+def lent(run: Run, settings: Settings) -> Run:
+    """`run`, on ZeroGPU inside a loan of the GPU, which the platform must see before the app starts."""
+    if settings.profile != "zerogpu":
+        return run
+    try:
+        import spaces
+    except ImportError as error:
+        raise Unavailable("The profile zerogpu needs the package 'spaces': pip install spaces.") from error
+    guarded: Run = spaces.GPU(duration=LOAN)(run)
+    return guarded
 
 
 def wire(settings: Settings | None = None) -> App:

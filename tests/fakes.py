@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from ru1_app.config import Settings
-from ru1_app.domain import Answered, Condition, ModelRef, Score
+from ru1_app.domain import Answered, Condition, Degradation, ModelRef, Reading, Score
 from ru1_app.images import Image8
 from ru1_app.intake import Intake
 from ru1_app.models.base import AnswerRequest, Progress, Recovered, RecoverRequest
@@ -19,6 +19,7 @@ from ru1_app.scoring.psnr import PsnrScorer
 from ru1_app.scoring.ssim import SSIM
 from ru1_app.wiring import App
 
+READING = Reading((Degradation("noise", "strong"), Degradation("blur")), "Edges are soft.", "The light is low.", "Red.")
 FAKE = ModelRef("fake", "0", "tests")
 
 
@@ -49,7 +50,9 @@ class FakeAnswerer:
         if not request.question.options:
             return Answered("something", None, 0.5)
         choice = "A" if request.condition is Condition.CORRUPTED else "B"
-        return Answered(f"{choice}. {request.question.options['AB'.index(choice)]}", choice, 0.75)
+        shares = tuple(0.75 if letter == choice else 0.25 for letter in "AB")[: len(request.question.options)]
+        text = f"{choice}. {request.question.options['AB'.index(choice)]}"
+        return Answered(text, choice, 0.75, probabilities=shares, reading=READING)
 
 
 class FakeClip:

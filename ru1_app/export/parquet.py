@@ -82,7 +82,12 @@ def make_features() -> Any:
     model = dict.fromkeys(("model_id", "model_revision", "model_engine"), text)
     answer = {
         "condition": text, "text": text, "choice": text, "confidence": real, "correct": yes, "in_scope": yes,
-        "note": text, "seconds": real, **model,
+        "note": text, "seconds": real, "probabilities": List(real),
+        "reading": {
+            "degradations": List({"type": text, "degree": text}), "influence": text, "reasoning": text,
+            "conclusion": text,
+        },
+        **model,
     }  # fmt: skip
     score = {"pair": text, "scorer": text, "version": text, "value": real, "reason": text, "model": text}
     strings = [
@@ -117,6 +122,7 @@ def make_features() -> Any:
         "settings",
         "app_version",
         "created_at",
+        "trace",
     ]
     return Features(
         {

@@ -13,7 +13,7 @@ from ru1_app.domain import AnswerRecord, Case, Rating, RatingSource
 from ru1_app.errors import ExportFailed, InvalidInput
 from ru1_app.protocol import record_schema
 
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "3"
 TEST_SHARE = 0.1
 
 
@@ -44,6 +44,7 @@ def to_record(case: Case, rating: Rating) -> dict[str, Any]:
         **_judgement(rating, len(current(case))),
         **_question(case),
         "scores": [{"pair": s.pair.value, **asdict(s.score), "model": s.model} for s in case.scores],
+        "trace": case.recovery.trace,
         "model_id": case.recovery.model.id,
         "model_revision": case.recovery.model.revision,
         "model_engine": case.recovery.model.engine,
@@ -148,7 +149,7 @@ def _answer(case: Case, record: AnswerRecord) -> dict[str, Any]:
     expected = question.expected if question and question.options else None
     return {
         "condition": record.condition.value,
-        **asdict(record.answered),
+        **json.loads(json.dumps(asdict(record.answered))),  # tuples become lists
         "correct": None if expected is None else record.answered.choice == expected,
         "model_id": record.model.id,
         "model_revision": record.model.revision,

@@ -94,6 +94,11 @@ class Answerer(Protocol):
 class StreamingAnswerer(Answerer, Protocol):
     """An answerer whose text can be watched while it is written."""
 
+    @property
+    def streams(self) -> bool:
+        """Whether there is anything to watch; a model that only weighs the options says False."""
+        ...
+
     def stream(self, request: AnswerRequest) -> Iterator[Words | Answered]:
         """Yield any number of `Words`, then exactly one `Answered`, last. Closing it stops the computation.
 

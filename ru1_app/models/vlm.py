@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import time
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from ru1_app.domain import Answered, ModelRef, Question
 from ru1_app.errors import ModelFailed, Unavailable
 from ru1_app.models.base import Answerer, AnswerRequest
 from ru1_app.models.prompts import LETTERS, prompt
+from ru1_app.models.revision import weights_digest
 from ru1_app.models.scope import Scope
 
 _BATCH = 16
@@ -60,16 +60,6 @@ def load(path_or_id: str | Path, *, threads: int = 0, revision: str | None = Non
     commit = weights_digest(folder) if local else hub_commit
     name = folder.name if local else str(path_or_id)
     return VlmAnswerer(model, processor, ModelRef(name, commit, engine), Scope.read(folder) if local else None)
-
-
-def weights_digest(folder: Path) -> str:
-    """The first 12 hex digits of the SHA-256 over the folder's safetensors files, in order of name."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.safetensors")):
-        with path.open("rb") as file:
-            while part := file.read(1 << 20):
-                digest.update(part)
-    return digest.hexdigest()[:12]
 
 
 def normalised(masses: Sequence[float]) -> list[float]:

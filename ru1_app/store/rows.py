@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import asdict
 from typing import Any
 
 from ru1_app.domain import (
@@ -12,11 +13,13 @@ from ru1_app.domain import (
     AnswerRecord,
     Case,
     Condition,
+    Degradation,
     ModelRef,
     PairKind,
     Question,
     Rating,
     RatingSource,
+    Reading,
     Recovery,
     Region,
     Sample,
@@ -92,6 +95,7 @@ def from_case(case: Case) -> RecoveryRow:
         app_version=recovery.app_version,
         created_at=recovery.created_at,
         **_from_uncertainty(recovery.uncertainty),
+        trace=recovery.trace,
         sample_answers={each.condition.value: list(each.said) for each in case.sample_answers},
         answers=[_from_answer(number, record) for number, record in enumerate(case.answers)],
         scores=[_from_score(number, record) for number, record in enumerate(case.scores)],
@@ -112,6 +116,7 @@ def to_case(row: RecoveryRow) -> Case:
         app_version=row.app_version,
         created_at=row.created_at,
         uncertainty=_to_uncertainty(row),
+        trace=row.trace,
     )
     return Case(
         to_sample(row.sample),
@@ -201,13 +206,25 @@ def _from_answer(number: int, record: AnswerRecord) -> AnswerRow:
         in_scope=answered.in_scope,
         note=answered.note,
         seconds=_finite(answered.seconds) or 0.0,
+        probabilities=[_finite(value) or 0.0 for value in answered.probabilities],
+        reading=asdict(answered.reading) if answered.reading else {},
         **_model(record.model),
     )
 
 
 def _to_answer(row: AnswerRow) -> AnswerRecord:
-    answered = Answered(row.text, row.choice, row.confidence, row.in_scope, row.note, row.seconds)
+    answered = Answered(
+        row.text, row.choice, row.confidence, row.in_scope, row.note, row.seconds, tuple(row.probabilities),
+        _to_reading(row.reading),
+    )  # fmt: skip
     return AnswerRecord(Condition(row.condition), answered, _to_model(row))
+
+
+def _to_reading(raw: dict[str, Any]) -> Reading | None:
+    if not raw:
+        return None
+    degradations = tuple(Degradation(each["type"], each["degree"]) for each in raw["degradations"])
+    return Reading(degradations, raw["influence"], raw["reasoning"], raw["conclusion"])
 
 
 def _from_score(number: int, record: ScoreRecord) -> ScoreRow:

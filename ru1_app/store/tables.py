@@ -52,6 +52,7 @@ class Base(DeclarativeBase):
         datetime: UtcDateTime,
         dict[str, Any]: JSON,
         dict[str, list[str]]: JSON,
+        list[float]: JSON,
         list[list[float]]: JSON,
         list[str]: JSON,
         str: Text,
@@ -105,6 +106,7 @@ class RecoveryRow(Base):
     unsure_share: Mapped[float | None] = mapped_column(index=True)
     unsure_regions: Mapped[list[list[float]]]
     sample_answers: Mapped[dict[str, list[str]]]
+    trace: Mapped[str | None]
 
     sample: Mapped[SampleRow] = relationship(lazy="raise")
     answers: Mapped[list[AnswerRow]] = relationship(lazy="raise", order_by="AnswerRow.position")
@@ -124,6 +126,8 @@ class AnswerRow(Base):
     in_scope: Mapped[bool]
     note: Mapped[str | None]
     seconds: Mapped[float]
+    probabilities: Mapped[list[float]]
+    reading: Mapped[dict[str, Any]]
     model_id: Mapped[str] = mapped_column(String(200))
     model_revision: Mapped[str] = mapped_column(String(200))
     model_engine: Mapped[str] = mapped_column(String(200))

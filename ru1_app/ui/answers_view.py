@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from ru1_app.domain import AnswerRecord, Case, Condition, Question
+from ru1_app.domain import Answered, AnswerRecord, Case, Condition, Question, Reading
 from ru1_app.ui import view
 
+LETTERS = "ABCD"
 CONDITIONS = {
     Condition.CORRUPTED: "From the corrupted image",
     Condition.RECOVERED: "From the recovered image",
@@ -25,7 +26,18 @@ def answers(case: Case) -> str:
     cards = "".join(_answer(record, expected) for record in case.answers)
     notes = {record.answered.note for record in case.answers if record.answered.note}
     warning = "".join(view.notice(note, "bad") for note in sorted(notes))
-    return f'{asked}{badge(case.answers)}<div class="ru1-answers">{cards}</div>{over_draws(case)}{warning}'
+    said = f'{asked}{badge(case.answers)}<div class="ru1-answers">{cards}</div>{over_draws(case)}{warning}'
+    return said + trace(case)
+
+
+def trace(case: Case) -> str:
+    """What the model wrote while it recovered."""
+    if not case.recovery.trace:
+        return ""
+    return (
+        '<details class="ru1-trace"><summary>What the model wrote while recovering</summary>'
+        f"<blockquote>{escape(case.recovery.trace)}</blockquote></details>"
+    )
 
 
 def over_draws(case: Case) -> str:
@@ -41,7 +53,7 @@ def over_draws(case: Case) -> str:
 
 def in_words(answer: str, question: Question | None) -> str:
     """A letter with the words of its option; any other answer as it is."""
-    letters = dict(zip("ABCD", question.options if question else (), strict=False))
+    letters = dict(zip(LETTERS, question.options if question else (), strict=False))
     return f"{answer}. {letters[answer]}" if answer in letters else answer or "nothing"
 
 
@@ -74,4 +86,32 @@ def _answer(record: AnswerRecord, expected: str | None) -> str:
     text = escape(answered.text) or "no answer"
     scope = "" if answered.in_scope else '<p class="ru1-small">Outside what this model was trained for.</p>'
     label = CONDITIONS[record.condition]
-    return f'<div class="ru1-card"><h4>{label}</h4><p class="ru1-value"><b>{text}</b>{mark}</p>{sure}{scope}</div>'
+    shares = _shares(answered) if answered.in_scope else ""
+    return (
+        f'<div class="ru1-card"><h4>{label}</h4><p class="ru1-value"><b>{text}</b>{mark}</p>{sure}{shares}'
+        f"{_reading(answered.reading)}{scope}</div>"
+    )
+
+
+def _shares(answered: Answered) -> str:
+    """How the model weighs the options, where it says so."""
+    bars = "".join(
+        f'<span class="ru1-share" title="{letter}: {share:.1%}"><i style="height:{share:.0%}"></i>{letter}</span>'
+        for letter, share in zip(LETTERS, answered.probabilities, strict=False)
+    )
+    words = ", ".join(f"{letter} {share:.0%}" for letter, share in zip(LETTERS, answered.probabilities, strict=False))
+    return f'<span class="ru1-shares" role="img" aria-label="Options weighed: {words}">{bars}</span>' if bars else ""
+
+
+def _reading(reading: Reading | None) -> str:
+    """What the model says of the damage, and why."""
+    if reading is None:
+        return ""
+    kinds = "".join(
+        f'<span class="ru1-chip">{escape(each.type)}{f" · {escape(each.degree)}" if each.degree else ""}</span>'
+        for each in reading.degradations
+    )
+    damage = f'<p class="ru1-small">Damage it sees: {kinds}</p>' if kinds else ""
+    parts = {"Influence": reading.influence, "Reasoning": reading.reasoning, "Conclusion": reading.conclusion}
+    told = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in parts.items() if text)
+    return damage + (f"<details><summary>Why</summary><dl>{told}</dl></details>" if told else "")

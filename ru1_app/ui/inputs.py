@@ -11,7 +11,7 @@ from ru1_app.config import Settings
 from ru1_app.corruptions import LEVELS, MAX_SEED, CorruptionSpec
 from ru1_app.domain import Question
 from ru1_app.intake import Intake
-from ru1_app.models import RECOVERERS
+from ru1_app.models.catalogue import Catalogue, Role
 from ru1_app.scenes.examples import Example
 from ru1_app.ui import view
 from ru1_app.ui.chain_editor import ChainEditor, from_spec
@@ -37,9 +37,9 @@ class Source:
     question: Question | None = None
 
 
-def build(settings: Settings, examples: list[Example]) -> dict[str, Any]:
+def build(catalogue: Catalogue, settings: Settings, examples: list[Example]) -> dict[str, Any]:
     """All controls by name; `run` and `stop` stay in view while the column scrolls."""
-    parts = {**_image(examples), **_corruption(), **_question(), **_model(settings)}
+    parts = {**_image(examples), **_corruption(), **_question(), **_model(catalogue, settings)}
     with gr.Row(elem_id="actions"):
         parts["run"] = gr.Button("Recover", variant="primary", size="lg", elem_id="run")
         parts["stop"] = gr.Button("Stop", size="lg", elem_id="stop", visible=False, min_width=90, scale=0)
@@ -88,18 +88,36 @@ def _question() -> dict[str, Any]:
     return parts
 
 
-def _model(settings: Settings) -> dict[str, Any]:
+def _model(catalogue: Catalogue, settings: Settings) -> dict[str, Any]:
     parts: dict[str, Any] = {}
-    names = [(entry.label, name) for name, entry in RECOVERERS.items()]
+    recoverers, answerers = (
+        [(entry.label, entry.name) for entry in catalogue.having(role)] for role in (Role.RECOVER, Role.ANSWER)
+    )
+    first = catalogue.entry("", Role.RECOVER)
     with gr.Accordion("Model and sampling", open=False, elem_id="sampling"):
-        parts["model"] = gr.Dropdown(names, value=settings.recoverer, label="Model", elem_id="model")
-        parts["steps"] = gr.Slider(1, 20, value=settings.steps, step=1, label="Steps", elem_id="steps", buttons=[])
+        parts["model"] = gr.Dropdown(recoverers, value=first.name, label="Recovers", elem_id="model")
+        parts["reason"] = gr.Checkbox(
+            label="Recover and reason in one pass (needs a question)", value=False, elem_id="reason",
+            visible=Role.REASON in first.roles,
+        )  # fmt: skip
+        parts["answerer"] = gr.Dropdown(
+            answerers, value=catalogue.entry("", Role.ANSWER).name, label="Answers", elem_id="answerer"
+        )
+        parts["other"] = gr.Dropdown(
+            [("no other model", ""), *recoverers], value="", label="Compare with, on the same input and seed",
+            elem_id="other",
+        )  # fmt: skip
+        parts["steps"] = gr.Slider(
+            1, 100, value=settings.steps or first.steps, step=1, label="Steps", elem_id="steps", buttons=[]
+        )
         parts["samples"] = gr.Slider(
             1, 8, value=settings.samples, step=1, label="Samples", elem_id="samples", buttons=[]
         )
         parts["seed"] = gr.Number(
             settings.seed, label="Recovery seed", precision=0, minimum=0, maximum=MAX_SEED, elem_id="seed"
         )
+        with gr.Accordion("About the models", open=False, elem_id="about-models"):
+            parts["models"] = gr.HTML("", elem_id="models", padding=False)
     return parts
 
 

@@ -35,6 +35,8 @@ def serve(settings: Settings | None = None) -> None:
 
     forbid_downloads()
     app = wire(settings)
+    if settings.profile == "zerogpu":
+        app.load_defaults()  # there, weights must be on the GPU before the first loan
     demo = create_ui(app)
     demo.queue(api_open=False, max_size=64, default_concurrency_limit=4)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -46,7 +48,8 @@ def serve(settings: Settings | None = None) -> None:
             f"Nothing can listen at {where}: the port is taken or the address is none of this machine. "
             "Choose others with RU1_PORT and RU1_HOST, or --port and --host."
         ) from error
-    app.warm()
+    if settings.profile != "zerogpu":
+        app.warm()
     demo.block_thread()
 
 

@@ -72,13 +72,14 @@ def header(title: str, text: str) -> str:
     return f'<header class="ru1-head"><h1>{escape(title)}</h1><p>{escape(text)}</p></header>'
 
 
-def progress(text: str, fraction: float, preview: Image8 | None = None) -> str:
-    """What is being done, with a bar and the recovery as it stands."""
+def progress(text: str, fraction: float, preview: Image8 | None = None, words: str = "") -> str:
+    """What is being done, with a bar, the recovery as it stands and the model's words as far as they are written."""
     done = round(100 * min(1.0, max(0.0, fraction)))
     image = "" if preview is None else picture(image_uri(reduced(preview, PREVIEW_SIDE)), "The recovery as it stands")
+    said = f'<blockquote class="ru1-words">{escape(words)}</blockquote>' if words else ""
     return (
         f'<div class="ru1-progress"><p class="ru1-notice ru1-busy" role="status">{escape(text)}…</p>'
-        f'<progress max="100" value="{done}" aria-label="Progress">{done} %</progress>{image}</div>'
+        f'<progress max="100" value="{done}" aria-label="Progress">{done} %</progress>{image}{said}</div>'
     )
 
 
@@ -104,6 +105,7 @@ def provenance(case: Case, seconds: Mapping[str, float]) -> str:
     parts = [
         f"corruption {case.sample.corruption or 'none (as it is)'}",
         f"model {model.id} {model.revision}",
+        model.engine,
         f"seed {case.recovery.seed}",
         *(f"{name} {value:.2f} s" for name, value in seconds.items()),
     ]

@@ -233,11 +233,8 @@ def test_every_variant_of_the_sampler(golden: Golden, contexts: dict[str, Any]) 
         steps = tuple(int(key.rpartition("sde_noise_step")[2]) for key in recorded)
         plan = replace(golden.sampling(hyper), noisy_steps=steps)
         draws = Recorded([], [golden.array("sample.init_noise")], [golden.array(key) for key in recorded])
-        made = list(
-            sample(
-                golden.model, branches_of(golden, contexts), grid_of(golden), golden.tokens.image, (plan, UPSTREAM), draws
-            )
-        )  # fmt: skip
+        branches, marks = branches_of(golden, contexts), golden.tokens.image
+        made = list(sample(golden.model, branches, grid_of(golden), marks, (plan, UPSTREAM), draws))
         assert len(made) == hyper["num_timesteps"] - 1
         golden.near(made[-1].x, f"sample.{name}.latent", golden.loose)
         golden.pixels(golden.session().pixels(made[-1].x, grid_of(golden)), f"sample.{name}.image_u8")

@@ -78,7 +78,7 @@ def test_corrupt_is_repeatable_for_files_and_folders(cli: Cli) -> None:
         (("corrupt", "photo.png", "x.png", "--spec", "jpeg@9"), "Severity '9'"),
         (("corrupt", "photo.png", "x.jpg", "--spec", "jpeg@mid"), "would lose pixels"),
         (("corrupt", "nothing.png", "x.png", "--spec", "jpeg@mid"), "not a file"),
-        (("recover", "photo.png", "x.png", "--model", "huge"), "There is no recoverer 'huge'"),
+        (("recover", "photo.png", "x.png", "--model", "huge"), "There is no model 'huge'. To recover there are: embedded"),
         (("recover", "photo.png", "x.png", "--steps", "0"), "steps"),
         (("answer", "photo.png", "--question", " "), "empty"),
         (("export", "out", "--format", "csv"), "no format"),
@@ -124,7 +124,7 @@ def test_a_broken_file_does_not_keep_the_rest_of_a_folder_back(cli: Cli, photo: 
 
 def test_the_environment_is_read_and_nonsense_in_it_refused(cli: Cli) -> None:
     cli.environ["RU1_RECOVERER"] = "huge"
-    assert "no recoverer 'huge'" in cli("recover", "photo.png", "x.png", code=2)
+    assert "no model 'huge'" in cli("recover", "photo.png", "x.png", code=2)
     cli.environ["RU1_MAX_SIDE"] = "0"
     assert "RU1_MAX_SIDE=0 is out of range" in cli("check", "photo.png", code=2)
     del cli.environ["RU1_MAX_SIDE"]
@@ -143,8 +143,10 @@ def test_export_writes_what_was_flagged(cli: Cli) -> None:
 
 
 def test_db_upgrade_and_models_answer_without_heavy_libraries(cli: Cli) -> None:
-    assert cli("db", "upgrade", "--json") == {"revision": "0002"}
-    assert {row["kind"] for row in cli("models", "--json")} == {"recoverer", "answerer"}
+    assert cli("db", "upgrade", "--json") == {"revision": "0003"}
+    rows = {row["name"]: row for row in cli("models", "--json")}
+    assert rows["embedded"]["available"]
+    assert "RU1_PROFILE=gpu" in rows["robust-u1"]["remedy"]
 
 
 @pytest.mark.weights

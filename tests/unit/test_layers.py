@@ -17,13 +17,12 @@ LAYERS = [  # outer to inner; a module may import its own room and inner layers
     {"ui"},
     {"wiring"},
     {"training"},
-    {"pipeline", "flagging", "export", "scorecard", "uncertainty"},
+    {"pipeline", "asking", "flagging", "export", "scorecard", "uncertainty"},
     {"store", "models", "scoring", "scenes", "protocol", "corruptions", "intake"},
     {"images", "config", "jobs"},
     {"files"},
     {"domain", "errors", "__init__"},
 ]
-SIDEWAYS = {("pipeline", "intake")}
 HEAVY = {"torch", "transformers", "diffusers", "open_clip", "gradio", "datasets", "pyarrow"}
 HOMES = {"gradio": {"ui"}, "sqlalchemy": {"store"}, "alembic": {"store"}}
 

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ru1_app.asking import make_question
 from ru1_app.corruptions import CorruptionSpec, corrupt
 from ru1_app.domain import Condition, PairKind
 from ru1_app.errors import InvalidInput
 from ru1_app.images import digest, from_png
-from ru1_app.pipeline import RunProgress, RunRequest, make_question, uncertainty_png
+from ru1_app.pipeline import RunProgress, RunRequest, uncertainty_png
 from ru1_app.scoring.ssim import ssim
 from tests.factories import make_result
 from tests.fakes import FakeApp, intake_of

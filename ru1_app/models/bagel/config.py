@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,8 +104,8 @@ def read_config(folder: Path, shapes: Shapes, ae_shapes: Shapes) -> BagelConfig:
         vision=_vision(folder, shapes),
         autoencoder=autoencoder,
         latent_patch=patch,
-        latent_side=_side(shapes, "latent_pos_embed.pos_embed", default=64),
-        vision_side=_side(shapes, "vit_pos_embed.pos_embed", default=70),
+        latent_side=_side(shapes, "latent_pos_embed.pos_embed", lambda: _told(folder, "max_latent_size", 64)),
+        vision_side=_side(shapes, "vit_pos_embed.pos_embed", lambda: _told(folder, "vit_max_num_patch_per_side", 70)),
     )
 
 
@@ -161,9 +161,15 @@ def _shape(shapes: Shapes, name: str) -> Sequence[int]:
     return shapes[name]
 
 
-def _side(shapes: Shapes, name: str, default: int) -> int:
+def _side(shapes: Shapes, name: str, default: Callable[[], int]) -> int:
     """Side of a square position table; training code leaves the tables out when it resumes."""
-    return math.isqrt(shapes[name][0]) if name in shapes else default
+    return math.isqrt(shapes[name][0]) if name in shapes else default()
+
+
+def _told(folder: Path, key: str, default: int) -> int:
+    """A size from the `config.json` that training writes beside the others, where there is one."""
+    path = folder / "config.json"
+    return _Json(path).whole(key, default) if path.is_file() else default
 
 
 class _Json:

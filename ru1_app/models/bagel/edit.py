@@ -15,9 +15,7 @@ from ru1_app.models.bagel.settings import Sampling, Writing
 from ru1_app.models.bagel.writer import Written, plain, write
 
 RESTORE = "Please restore this corrupted image to its clean version."
-SELECT = (
-    "Based on what you observe in the restored image, please select the correct answer from the options above."
-)
+SELECT = "Based on what you observe in the restored image, please select the correct answer from the options above."
 _THINK = (
     "You should first think about the {kind} process in the mind and then {goal}. \nThe {kind} process is enclosed "
     "within <think> </think> tags, i.e. <think> {kind} process here </think> {end} here"

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from safetensors.torch import safe_open, save_file
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from ru1_app.errors import InvalidInput, ModelFailed, Unavailable
@@ -197,9 +198,7 @@ def _device_map(model: Bagel, placement: Placement) -> Mapping[str, Any]:
     if placement.devices == "auto":
         from accelerate import infer_auto_device_map
 
-        found: Mapping[str, Any] = infer_auto_device_map(
-            model, no_split_module_classes=WHOLE, dtype=placement.kind
-        )
+        found: Mapping[str, Any] = infer_auto_device_map(model, no_split_module_classes=WHOLE, dtype=placement.kind)
         return found
     return {"": placement.devices} if isinstance(placement.devices, str) else placement.devices
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from PIL import Image
 
+from ru1_app.errors import ModelFailed
 from ru1_app.models.bagel.sampler import Branches, Step
 from ru1_app.models.bagel.session import Session
 from ru1_app.models.bagel.settings import Sampling, Writing
@@ -87,7 +88,7 @@ def reason(session: Session, script: Script) -> Iterator[Writes | Said | Step | 
         draws_next = said.next is Action.IMAGE
 
 
-def _say(session: Session, branches: Branches, writing: Writing) -> Iterator[Any]:
+def _say(session: Session, branches: Branches, writing: Writing) -> Generator[Writes | Said, None, Said]:
     keep_all = session.settings.choices.keep_all_tokens
     for written in write(session.model, session.tokens, branches.full, writing, session.draws):
         if isinstance(written, Written):
@@ -96,13 +97,19 @@ def _say(session: Session, branches: Branches, writing: Writing) -> Iterator[Any
             yield said
             return said
         yield Writes(plain(session.tokens, written))
+    raise ModelFailed("The model wrote nothing. Allow a text of one token or more (max_length).")
 
 
-def _make(session: Session, branches: Branches, grid: tuple[int, int], sampling: Sampling) -> Iterator[Any]:
-    step = None
+def _make(
+    session: Session, branches: Branches, grid: tuple[int, int], sampling: Sampling
+) -> Generator[Step | Made, None, Any]:
+    x = None
     for step in session.draw(branches, grid, sampling):
+        x = step.x
         yield step
-    image = session.pixels(step.x, grid)  # a schedule has a step or more
+    if x is None:
+        raise ModelFailed("The model took no step. Ask for one step or more.")
+    image = session.pixels(x, grid)
     yield Made(image)
     return image
 

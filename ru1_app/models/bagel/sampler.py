@@ -32,7 +32,8 @@ class Branches(NamedTuple):
 class Step(NamedTuple):
     """After step `number` of `total`: tokens x at the new time, and the image they point to, [m, latent width].
 
-    `log_prob` is the mean log density per value of a stochastic step, else None.
+    `log_prob` is the mean log density per value of a stochastic step without the terms that the model does not move
+    (as upstream), else None.
     """
 
     number: int
@@ -81,7 +82,7 @@ def sample(
             mean, scale = noisy_step(x, velocity, times, index, sampling.noise_level)
             noise = draws.step(tuple(x.shape)).to(x)
             x = mean + scale * noise
-            log_prob = float((-(noise**2) / 2 - math.log(scale) - math.log(math.sqrt(2 * math.pi))).mean())
+            log_prob = float(-(noise**2).mean() / 2)
         else:
             x = x + velocity * dt
         yield Step(index + 1, total, x, clean, log_prob)

@@ -55,7 +55,9 @@ def open_tokens(folder: Path, vocabulary: int) -> Tokens:
     try:
         tokens = Tokens(Qwen2TokenizerFast.from_pretrained(str(folder), local_files_only=True))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Unavailable(f"The tokenizer files of {folder.name!r} cannot be read ({error}). Get them again.") from error
+        raise Unavailable(
+            f"The tokenizer files of {folder.name!r} cannot be read ({error}). Get them again."
+        ) from error
     if len(tokens) > vocabulary:
         raise Unavailable(
             f"The tokenizer of {folder.name!r} has {len(tokens)} ids, but the model has {vocabulary}. "
