@@ -15,7 +15,9 @@ from torch import Tensor
 
 from ru1_app.models.bagel.cache import Context
 from ru1_app.models.bagel.edit import Drawn, Sight, Thought, edit, understand
+from ru1_app.models.bagel.load import Placement, open_bagel
 from ru1_app.models.bagel.model import Query
+from ru1_app.models.bagel.names import AUTOENCODER, names
 from ru1_app.models.bagel.pictures import from_patches, positions, target_size, to_patches, to_pixels, to_rgb, to_tensor
 from ru1_app.models.bagel.reasoner import Made, Said, Script, reason
 from ru1_app.models.bagel.sampler import Branches, guided, sample, schedule
@@ -342,9 +344,7 @@ def test_the_end_of_a_text_is_read_as_upstream_reads_it(golden: Golden) -> None:
 
 
 def test_the_recorded_tensors_are_those_of_the_files(golden: Golden) -> None:
-    from ru1_app.models.bagel.names import AUTOENCODER, names
-
-    state = golden.model.state_dict()
+    state = open_bagel(golden.folder / "checkpoint", Placement(pack=False)).state_dict()
     ours = names(state, len(golden.model.config.autoencoder.channels))
     assert {n for n, our in ours.items() if our.startswith(AUTOENCODER)} == set(golden.manifest["ae_keys"])
     main = {n for n, our in ours.items() if not our.startswith(AUTOENCODER)}

@@ -20,6 +20,7 @@ from ru1_app.models.bagel.config import LLM_FILE, VIT_FILE, BagelConfig, read_co
 from ru1_app.models.bagel.embed import position_table
 from ru1_app.models.bagel.model import Bagel
 from ru1_app.models.bagel.names import AUTOENCODER, names
+from ru1_app.models.packed import PackedLinear, pack
 
 WHOLE = ["Layer", "SiglipEncoderLayer", "AutoencoderKL"]  # modules that stay on one device
 QUANTISED = (None, "8bit", "4bit")
@@ -28,13 +29,15 @@ QUANTISED = (None, "8bit", "4bit")
 class Placement(NamedTuple):
     """Where weights go. `devices`: "cpu", "cuda:0", "auto" (all GPUs, then main memory), or a map by module.
 
-    `offload` keeps the weights in main memory and brings a layer to the device when its turn comes.
+    `offload` keeps the weights in main memory and brings a layer to the device when its turn comes. `pack` lays float32
+    weights out for a CPU (`models.packed`); such a model cannot be saved or trained.
     """
 
     devices: str | Mapping[str, Any] = "cpu"
     dtype: torch.dtype | None = None  # None: bfloat16 on a GPU, float32 on the CPU
     quantize: str | None = None
     offload: bool = False
+    pack: bool = True
 
     @property
     def main(self) -> str:
@@ -96,7 +99,13 @@ def open_bagel(folder: Path, placement: Placement | None = None) -> Bagel:
 
 
 def save_bagel(model: Bagel, folder: Path, *, main_file: str = files.MAIN_FILES[0]) -> None:
-    """Write the weights in the published layout; the configuration and tokenizer files are the caller's."""
+    """Write the weights in the published layout; the configuration and tokenizer files are the caller's.
+
+    Raises:
+        ValueError: the model was opened with packed weights.
+    """
+    if any(isinstance(module, PackedLinear) for module in model.modules()):
+        raise ValueError("packed weights cannot be saved; open the model with Placement(pack=False)")
     folder.mkdir(parents=True, exist_ok=True)
     state = model.state_dict()
     ours = names(state, len(model.config.autoencoder.channels))
@@ -172,7 +181,9 @@ def _fill(model: Bagel, wanted: Mapping[str, str], checkpoint: files.Checkpoint,
         target = "cpu" if device == "disk" else device
         kind = placement.kind if tensor.is_floating_point() else None
         set_module_tensor_to_device(model, name, target, tensor, dtype=kind)
-    if placement.offload and placement.main != "cpu":
+    if set(where.values()) == {"cpu"} and placement.main == "cpu" and placement.pack:
+        pack(model)
+    elif placement.offload and placement.main != "cpu":
         accelerate.cpu_offload(model, torch.device(placement.main))
     elif len(set(where.values())) > 1:
         accelerate.dispatch_model(model, dict(where), main_device=placement.main)

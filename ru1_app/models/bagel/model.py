@@ -51,13 +51,13 @@ class Bagel(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where inputs go: the device of the token embedding."""
-        return self.vae2llm.weight.device
+        """Where inputs go."""
+        return self.latent_positions.device
 
     @property
     def dtype(self) -> torch.dtype:
         """The type that is computed in; quantised layers keep theirs."""
-        return self.vae2llm.weight.dtype
+        return self.latent_positions.dtype
 
     def context(self, capacity: int = 0) -> Context:
         """An empty context; `capacity` tokens are reserved when they are first needed."""
