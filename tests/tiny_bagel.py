@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file, save_file
 
 from ru1_app.models.bagel.config import AutoencoderConfig, BagelConfig, LanguageConfig, VisionConfig
 from ru1_app.models.bagel.load import save_bagel, write_configs
 from ru1_app.models.bagel.model import Bagel
-from ru1_app.models.bagel.tokens import BOS, END_OF_TEXT, EOS, IMAGE_END, IMAGE_START
+from ru1_app.models.bagel.tokens import BOS, END_OF_TEXT, EOS, IMAGE_END, IMAGE_START, open_tokens
 
 TINY = BagelConfig(
     language=LanguageConfig(32, 2, 4, 2, 48, 300, 8, 1e-6, 1e4, "silu", tied=False, qk_norm=True),
@@ -47,3 +48,47 @@ def make_tiny_bagel(folder: Path, config: BagelConfig = TINY, *, main_file: str 
     save_bagel(random_bagel(config), folder, main_file=main_file)
     write_configs(config, folder)
     return write_tokenizer(folder)
+
+
+def make_talking_bagel(folder: Path, letter: str = "B") -> Path:
+    """A checkpoint that says one letter, then draws an image, then says it again, and so on.
+
+    The embeddings of the few tokens that matter are far apart and large, so that the layers between hardly move
+    them; the head turns each into the token that follows.
+    """
+    make_tiny_bagel(folder)
+    tokens = open_tokens(folder, TINY.language.vocab_size)
+    (said,) = tokens.encode(letter)
+    follows = {tokens.bos: said, said: tokens.eos, tokens.eos: tokens.image.start}
+    path = folder / "model.safetensors"
+    tensors = load_file(path)
+    embeddings = tensors["language_model.model.embed_tokens.weight"]
+    head = torch.zeros_like(tensors["language_model.lm_head.weight"])
+    for place, (token, following) in enumerate(follows.items()):
+        embeddings[token] = 0
+        embeddings[token, place] = 50
+        head[following, place] = 1
+    tensors["language_model.lm_head.weight"] = head
+    save_file(tensors, path)
+    return folder
+
+
+SMALL = {"latent_resize": [64, 32, 16], "vision_resize": [56, 28, 14], "devices": "cpu"}  # options that make it quick
+LISTED = """
+models:
+  tiny-u1:
+    label: Tiny Robust-U1
+    adapter: bagel
+    source: {folder}
+    roles: [recover, answer, reason]
+    steps: 3
+    needs: nothing
+    summary: random weights
+    options: {{latent_resize: [64, 32, 16], vision_resize: [56, 28, 14], devices: cpu, temperature: 0.0}}
+"""
+
+
+def list_models(path: Path, folder: Path) -> Path:
+    """A team's list with the checkpoint in it."""
+    path.write_text(LISTED.format(folder=folder), "utf-8")
+    return path

@@ -15,10 +15,11 @@ from torch import Tensor
 
 from ru1_app.models.bagel.cache import Context
 from ru1_app.models.bagel.edit import Drawn, Sight, Thought, edit, understand
-from ru1_app.models.bagel.load import Placement, open_bagel
+from ru1_app.models.bagel.load import open_bagel
 from ru1_app.models.bagel.model import Query
 from ru1_app.models.bagel.names import AUTOENCODER, names
 from ru1_app.models.bagel.pictures import from_patches, positions, target_size, to_patches, to_pixels, to_rgb, to_tensor
+from ru1_app.models.bagel.place import Placement
 from ru1_app.models.bagel.reasoner import Made, Said, Script, reason
 from ru1_app.models.bagel.sampler import Branches, guided, sample, schedule
 from ru1_app.models.bagel.settings import UPSTREAM, Renorm, Resize, Sampling, Writing

@@ -78,7 +78,10 @@ def test_corrupt_is_repeatable_for_files_and_folders(cli: Cli) -> None:
         (("corrupt", "photo.png", "x.png", "--spec", "jpeg@9"), "Severity '9'"),
         (("corrupt", "photo.png", "x.jpg", "--spec", "jpeg@mid"), "would lose pixels"),
         (("corrupt", "nothing.png", "x.png", "--spec", "jpeg@mid"), "not a file"),
-        (("recover", "photo.png", "x.png", "--model", "huge"), "There is no model 'huge'. To recover there are: embedded"),
+        (
+            ("recover", "photo.png", "x.png", "--model", "huge"),
+            "There is no model 'huge'. To recover there are: embedded",
+        ),
         (("recover", "photo.png", "x.png", "--steps", "0"), "steps"),
         (("answer", "photo.png", "--question", " "), "empty"),
         (("export", "out", "--format", "csv"), "no format"),

@@ -17,8 +17,9 @@ from ru1_app.errors import InvalidInput, ModelFailed
 from ru1_app.images import Image8
 from ru1_app.models.bagel import edit as edits
 from ru1_app.models.bagel.draws import Seeded
-from ru1_app.models.bagel.load import Placement, fetch, open_bagel
+from ru1_app.models.bagel.load import fetch, open_bagel
 from ru1_app.models.bagel.model import Bagel
+from ru1_app.models.bagel.place import Placement
 from ru1_app.models.bagel.reasoner import Made, Said, Script, Writes, reason
 from ru1_app.models.bagel.sampler import Step
 from ru1_app.models.bagel.session import Session

@@ -140,10 +140,11 @@ class Decoder(nn.Module):
 
     def forward(self, parts: list[Tensor], rotary: Rotary, turn: Turn) -> list[Tensor]:
         """The hidden states of `parts` (tokens by expert) after all layers, before the final norms."""
-        masks = [self._mask(context, turn, parts[0].device) for context in turn.contexts]
+        home = parts[0].device  # layers may be elsewhere, and then bring their inputs there
+        masks = [self._mask(context, turn, home) for context in turn.contexts]
         for layer in self.layers:
             parts = layer(parts, rotary, masks, turn)
-        return parts
+        return [part.to(home) for part in parts]
 
     def logits(self, hidden: Tensor) -> Tensor:
         """[..., vocab] float32 from hidden states before the final norm."""

@@ -7,49 +7,20 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ru1_app.errors import InvalidInput, ModelFailed, Unavailable
+from ru1_app.errors import ModelFailed, Unavailable
 from ru1_app.models.bagel import files
 from ru1_app.models.bagel.config import LLM_FILE, VIT_FILE, BagelConfig, read_config
 from ru1_app.models.bagel.embed import position_table
 from ru1_app.models.bagel.model import Bagel
 from ru1_app.models.bagel.names import AUTOENCODER, names
-from ru1_app.models.packed import PackedLinear, pack
-
-WHOLE = ["Layer", "SiglipEncoderLayer", "AutoencoderKL"]  # modules that stay on one device
-QUANTISED = (None, "8bit", "4bit")
-
-
-class Placement(NamedTuple):
-    """Where weights go. `devices`: "cpu", "cuda:0", "auto" (all GPUs, then main memory), or a map by module.
-
-    `offload` keeps the weights in main memory and brings a layer to the device when its turn comes. `pack` lays float32
-    weights out for a CPU (`models.packed`); such a model cannot be saved or trained.
-    """
-
-    devices: str | Mapping[str, Any] = "cpu"
-    dtype: torch.dtype | None = None  # None: bfloat16 on a GPU, float32 on the CPU
-    quantize: str | None = None
-    offload: bool = False
-    pack: bool = True
-
-    @property
-    def main(self) -> str:
-        """The device that computes."""
-        if self.devices == "auto" or not isinstance(self.devices, str):
-            return "cuda:0" if torch.cuda.is_available() else "cpu"
-        return self.devices
-
-    @property
-    def kind(self) -> torch.dtype:
-        """The type that is computed in."""
-        return self.dtype or (torch.float32 if self.main == "cpu" else torch.bfloat16)
+from ru1_app.models.bagel.place import Placement, arrange, check_placement, device_map, device_of, put, quantise
+from ru1_app.models.packed import PackedLinear
 
 
 def fetch(source: str | Path, revision: str | None = None) -> tuple[Path, str]:
@@ -81,8 +52,7 @@ def open_bagel(folder: Path, placement: Placement | None = None) -> Bagel:
         ModelFailed: memory ran out; the message says what to do.
     """
     placement = placement or Placement()
-    if placement.quantize not in QUANTISED:
-        raise InvalidInput(f"quantize={placement.quantize!r} is unknown; there are '8bit' and '4bit'.")
+    check_placement(placement)
     checkpoint = files.open_folder(folder)
     config = read_config(folder, checkpoint.main.shapes, checkpoint.autoencoder.shapes)
     with torch.device("meta"):
@@ -169,24 +139,13 @@ def _is_attention(name: str) -> bool:
 
 def _fill(model: Bagel, wanted: Mapping[str, str], checkpoint: files.Checkpoint, placement: Placement) -> None:
     """Read the tensors one by one to their devices, then hang in what moves them."""
-    import accelerate
-    from accelerate.utils import set_module_tensor_to_device
-
     model.sines = type(model.sines)(model.sines.num_channels, True, 0)  # it holds no tensor, but was made on meta
-    where = _device_map(model, placement)
+    where = device_map(model, placement)
     if placement.quantize:
-        _quantised(model, placement)
+        quantise(model, placement)
     for name, tensor in _tensors(model, wanted, checkpoint):
-        device = _device_of(name, where)
-        target = "cpu" if device == "disk" else device
-        kind = placement.kind if tensor.is_floating_point() else None
-        set_module_tensor_to_device(model, name, target, tensor, dtype=kind)
-    if set(where.values()) == {"cpu"} and placement.main == "cpu" and placement.pack:
-        pack(model)
-    elif placement.offload and placement.main != "cpu":
-        accelerate.cpu_offload(model, torch.device(placement.main))
-    elif len(set(where.values())) > 1:
-        accelerate.dispatch_model(model, dict(where), main_device=placement.main)
+        put(model, name, tensor, device_of(name, where), placement.kind)
+    arrange(model, where, placement)
 
 
 def _tensors(model: Bagel, wanted: Mapping[str, str], checkpoint: files.Checkpoint) -> Iterator[tuple[str, Tensor]]:
@@ -201,43 +160,3 @@ def _tensors(model: Bagel, wanted: Mapping[str, str], checkpoint: files.Checkpoi
     for theirs, side in zip(files.RECOMPUTED, (model.config.latent_side, model.config.vision_side), strict=True):
         if theirs not in paths:
             yield wanted[theirs], position_table(side, hidden)
-
-
-def _device_map(model: Bagel, placement: Placement) -> Mapping[str, Any]:
-    if placement.offload and placement.main != "cpu":
-        return {"": "cpu"}
-    if placement.devices == "auto":
-        from accelerate import infer_auto_device_map
-
-        found: Mapping[str, Any] = infer_auto_device_map(model, no_split_module_classes=WHOLE, dtype=placement.kind)
-        return found
-    return {"": placement.devices} if isinstance(placement.devices, str) else placement.devices
-
-
-def _device_of(name: str, where: Mapping[str, Any]) -> Any:
-    """The device of the longest module name that holds the tensor."""
-    fits = [module for module in where if module == "" or name == module or name.startswith(f"{module}.")]
-    if not fits:
-        raise InvalidInput(f"The device map names no device for {name!r}.")
-    return where[max(fits, key=len)]
-
-
-def _quantised(model: Bagel, placement: Placement) -> None:
-    """Put bitsandbytes' layers in the place of the decoder's linear layers; their weights are packed as they come."""
-    try:
-        import bitsandbytes as bnb
-    except ImportError as error:
-        raise Unavailable("Quantised weights need the package 'bitsandbytes': pip install bitsandbytes.") from error
-    for layer in model.language.layers:
-        for module in list(layer.modules()):
-            for name, child in list(module.named_children()):
-                if type(child) is torch.nn.Linear:
-                    setattr(module, name, _packed(bnb, child, placement))
-
-
-def _packed(bnb: Any, linear: torch.nn.Linear, placement: Placement) -> torch.nn.Module:
-    size, bias = (linear.in_features, linear.out_features), linear.bias is not None
-    with torch.device("meta"):
-        if placement.quantize == "8bit":
-            return bnb.nn.Linear8bitLt(*size, bias=bias, has_fp16_weights=False)
-        return bnb.nn.Linear4bit(*size, bias=bias, compute_dtype=placement.kind, quant_type="nf4")
