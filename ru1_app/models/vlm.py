@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from ru1_app.domain import Answered, ModelRef, Question
 from ru1_app.errors import ModelFailed, Unavailable
 from ru1_app.models.base import Answerer, AnswerRequest
 from ru1_app.models.prompts import LETTERS, prompt
-from ru1_app.models.revision import weights_digest
+from ru1_app.models.revision import hub_commit, is_folder, weights_digest
 from ru1_app.models.scope import Scope
 
 _BATCH = 16
@@ -36,7 +35,7 @@ def load(path_or_id: str | Path, *, threads: int = 0, revision: str | None = Non
         Unavailable: files or packages are missing; the message names them.
     """
     folder = Path(path_or_id)
-    local = folder.exists() or not re.fullmatch(r"[\w.-]+/[\w.-]+", str(path_or_id))
+    local = is_folder(path_or_id)
     if local:
         _require(folder)
     try:
@@ -56,8 +55,7 @@ def load(path_or_id: str | Path, *, threads: int = 0, revision: str | None = Non
     kind = str(next(model.parameters()).dtype).removeprefix("torch.")
     version = torch.__version__.split("+")[0]
     engine = f"transformers {transformers.__version__} / torch {version} / {device} {kind}"
-    hub_commit = str(getattr(model.config, "_commit_hash", None) or revision or "")
-    commit = weights_digest(folder) if local else hub_commit
+    commit = weights_digest(folder) if local else hub_commit(str(path_or_id), revision)
     name = folder.name if local else str(path_or_id)
     return VlmAnswerer(model, processor, ModelRef(name, commit, engine), Scope.read(folder) if local else None)
 

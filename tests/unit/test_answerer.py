@@ -17,6 +17,7 @@ from ru1_app.models.scope import Scope
 from ru1_app.scenes import HELD_OUT_SEED, questions_for, render, sample_scene
 from ru1_app.training.answerer_build import scope
 from ru1_app.training.eval_answerer import measure, wilson
+from tests.hub import COMMIT, ref_from_hub
 
 LIGHT = Question("What colour is the traffic light?", ("red", "green", "yellow"), "B")
 
@@ -72,6 +73,12 @@ def test_a_folder_without_a_scope_declares_none(tmp_path: Path) -> None:
 def test_an_empty_folder_is_unavailable_and_named(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="lacks"):
         vlm.load(tmp_path)
+
+
+@pytest.mark.weights
+def test_a_hub_model_is_named_by_its_commit(tmp_path: Path) -> None:
+    ref = ref_from_hub(Settings().models_dir / "answerer", tmp_path, "ru1_app.models.vlm")
+    assert f"id='owner/tiny', revision='{COMMIT}'" in ref
 
 
 def test_wilson_holds_the_share() -> None:
