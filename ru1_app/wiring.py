@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import logging
 import threading
 import time
@@ -12,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from ru1_app.config import Settings
-from ru1_app.errors import Ru1Error, Unavailable
+from ru1_app.errors import InvalidInput, Ru1Error, Unavailable
 from ru1_app.models.base import Answerer, Reasoner, Recoverer
 from ru1_app.models.catalogue import Catalogue, ModelEntry, Role, read_catalogue
 from ru1_app.models.residents import Key, Residents, memory_budget_gb
@@ -136,7 +137,7 @@ class App:
         def load() -> Any:
             module, function = loader.split(":")
             self._set_threads()
-            return getattr(importlib.import_module(module), function)(source, **options)
+            return _called(getattr(importlib.import_module(module), function), entry, source, options)
 
         return self.residents.take(key, lambda: _whole(key, load), entry.memory_gb)
 
@@ -148,6 +149,17 @@ class App:
             import torch
 
             torch.set_num_threads(self.settings.threads)
+
+
+def _called(loader: Callable[..., Any], entry: ModelEntry, source: str, options: Mapping[str, Any]) -> Any:
+    """What the loader gives; an option that it does not take is named."""
+    taken = inspect.signature(loader).parameters
+    open_ended = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in taken.values())
+    known = [name for name, each in taken.items() if each.kind is inspect.Parameter.KEYWORD_ONLY]
+    for name in options:
+        if not open_ended and name not in known:
+            raise InvalidInput(f"The model {entry.name!r} takes no option {name!r}. There are: {', '.join(known)}.")
+    return loader(source, **options)
 
 
 def _whole(key: Key, make: Callable[[], Any]) -> Any:

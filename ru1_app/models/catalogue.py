@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ru1_app.config import Settings, variable
 from ru1_app.errors import InvalidInput
+from ru1_app.models.machine import has_gpu
 
 BUILT_IN = Path(__file__).with_name("models.yaml")
 PROFILES = ("embedded", "cpu", "gpu", "zerogpu")
@@ -41,6 +42,7 @@ class Adapter:
     packages: tuple[str, ...] = ("torch", "transformers")
     fetches: bool = True  # its source may be a hub id
     serves: bool = False  # its source is a URL
+    placed: bool = True  # it takes a `device`, which is a GPU where there is one
 
 
 def _one(loader: str, *roles: Role) -> Mapping[Role, tuple[str, str]]:
@@ -53,9 +55,9 @@ ADAPTERS = {
             Role.RECOVER: ("ru1_app.models.embedded.adapter:load", "recoverer"),
             Role.ANSWER: ("ru1_app.models.vlm:load", "answerer"),
         },
-        fetches=False,
+        fetches=False, placed=False,
     ),
-    "bagel": Adapter(_one("ru1_app.models.bagel.adapter:load", Role.RECOVER, Role.ANSWER, Role.REASON)),
+    "bagel": Adapter(_one("ru1_app.models.bagel.adapter:load", Role.RECOVER, Role.ANSWER, Role.REASON), placed=False),
     "vlm": Adapter(_one("ru1_app.models.vlm:load", Role.ANSWER)),
     "diffusers": Adapter(_one("ru1_app.models.diffusers_edit:load", Role.RECOVER), ("torch", "diffusers")),
     "image-to-image": Adapter(_one("ru1_app.models.image_to_image:load", Role.RECOVER)),
@@ -64,7 +66,7 @@ ADAPTERS = {
             Role.RECOVER: ("ru1_app.models.served.recoverer:load_recoverer", ""),
             Role.ANSWER: ("ru1_app.models.served.answerer:load_answerer", ""),
         },
-        packages=("httpx",), fetches=False, serves=True,
+        packages=("httpx",), fetches=False, serves=True, placed=False,
     ),
 }  # fmt: skip
 
@@ -110,6 +112,8 @@ class ModelEntry(BaseModel):
         options = {key: _filled(value) if isinstance(value, str) else value for key, value in self.options.items()}
         if self.revision and self.hub_id:
             options["revision"] = self.revision
+        if ADAPTERS[self.adapter].placed and has_gpu():
+            options.setdefault("device", "cuda")
         if not self.source.startswith(ASSETS) and not self.hub_id:
             options["name"] = self.name
         return loader, str(Path(source) / below) if below else source, options

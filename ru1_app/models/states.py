@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ru1_app.config import Settings, variable
 from ru1_app.models.catalogue import ADAPTERS, ASSETS, Catalogue, ModelEntry
+from ru1_app.models.machine import has_gpu
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +94,3 @@ def cached(hub_id: str) -> bool:
 
     folder = Path(HF_HUB_CACHE) / f"models--{hub_id.replace('/', '--')}" / "snapshots"
     return folder.is_dir() and any(folder.iterdir())
-
-
-def has_gpu() -> bool:
-    """Whether an NVIDIA GPU is here or lent for a call (ZeroGPU), without importing torch."""
-    cards = Path("/proc/driver/nvidia/gpus")
-    return variable("SPACES_ZERO_GPU") is not None or (cards.is_dir() and any(cards.iterdir()))

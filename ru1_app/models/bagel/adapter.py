@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from PIL import Image
 
+from ru1_app import __version__
 from ru1_app.domain import Answered, ModelRef, Question
-from ru1_app.errors import InvalidInput, ModelFailed
+from ru1_app.errors import ModelFailed
 from ru1_app.images import Image8
 from ru1_app.models.bagel import edit as edits
 from ru1_app.models.bagel.draws import Seeded
@@ -36,6 +37,7 @@ from ru1_app.models.base import (
     Words,
 )
 from ru1_app.models.clock import Clock
+from ru1_app.models.engine import dtype_of, engine, out_of_memory
 from ru1_app.models.letters import parse_choice
 from ru1_app.models.options import checked
 from ru1_app.models.prompts import LETTERS, prompt
@@ -158,20 +160,15 @@ def load(source: str | Path, *, name: str | None = None, revision: str | None = 
     folder, commit = fetch(source, revision)
     model = open_bagel(folder, placement)
     tokens = open_tokens(folder, model.config.language.vocab_size)
-    kind = placement.quantize or str(placement.kind).removeprefix("torch.")
-    engine = f"ru1 bagel / torch {torch.__version__.split('+')[0]} / {placement.main} {kind}"
-    ref = ModelRef(name or (str(source) if commit else folder.name), commit or weights_digest(folder), engine)
+    runs = engine(f"ru1 {__version__}", placement.main, placement.quantize or placement.kind)
+    ref = ModelRef(name or (str(source) if commit else folder.name), commit or weights_digest(folder), runs)
     return BagelAdapter(model, tokens, ref, use_of(values))
 
 
 def _placement(values: Mapping[str, Any]) -> Placement:
-    kind = values.get("dtype")
-    if kind not in (None, "float32", "bfloat16", "float16"):
-        raise InvalidInput(f"dtype={kind!r} is unknown. There are: float32, bfloat16, float16.")
-    return Placement(
-        values.get("devices", "cuda:0" if torch.cuda.is_available() else "cpu"),
-        getattr(torch, kind) if kind else None, values.get("quantize"), values.get("offload", False),
-    )  # fmt: skip
+    devices = values.get("devices", "cuda:0" if torch.cuda.is_available() else "cpu")
+    kind = dtype_of(values["dtype"], "") if "dtype" in values else None
+    return Placement(devices, kind, values.get("quantize"), values.get("offload", False))
 
 
 def demo_prompt(question: Question) -> str:
@@ -186,7 +183,9 @@ def demo_prompt(question: Question) -> str:
 def _memory() -> Iterator[None]:
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
         raise ModelFailed(
             "The model ran out of memory. Use a smaller image or fewer samples; or load it quantised (8bit, 4bit), "
             "offloaded, or over several GPUs."

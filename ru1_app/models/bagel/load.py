@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -21,6 +20,7 @@ from ru1_app.models.bagel.model import Bagel
 from ru1_app.models.bagel.names import AUTOENCODER, names
 from ru1_app.models.bagel.place import Placement, arrange, check_placement, device_map, device_of, put, quantise
 from ru1_app.models.packed import PackedLinear
+from ru1_app.models.revision import is_folder
 
 
 def fetch(source: str | Path, revision: str | None = None) -> tuple[Path, str]:
@@ -29,9 +29,8 @@ def fetch(source: str | Path, revision: str | None = None) -> tuple[Path, str]:
     Raises:
         Unavailable: there is neither such a folder nor such a model.
     """
-    folder = Path(source)
-    if folder.exists() or not re.fullmatch(r"[\w.-]+/[\w.-]+", str(source)):
-        return folder, ""
+    if is_folder(source):
+        return Path(source), ""
     from huggingface_hub import snapshot_download
 
     try:

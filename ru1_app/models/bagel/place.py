@@ -74,7 +74,7 @@ def device_map(model: Bagel, placement: Placement) -> Mapping[str, str]:
     main = placement.main
     if placement.offload and main != "cpu":
         offloaded = [f"{LAYERS}.{k}" for k in range(len(model.language.layers))]
-        return {"": main, **dict.fromkeys(offloaded, "cpu")}
+        return {"": main} | dict.fromkeys(offloaded, "cpu")
     if placement.devices == "auto" and torch.cuda.device_count() > 1:
         return {"": main, **_spread(model, placement)}
     if isinstance(placement.devices, str):
@@ -130,7 +130,7 @@ def put(model: Bagel, name: str, tensor: torch.Tensor, device: str, kind: torch.
     old = parent._parameters.get(leaf)
     tensor = tensor.to(kind) if tensor.is_floating_point() else tensor
     if old is None or type(old) is torch.nn.Parameter:
-        set_module_tensor_to_device(model, name, device, tensor)
+        set_module_tensor_to_device(model, name, device, tensor, dtype=tensor.dtype)
         return
     kind_of: Any = type(old)
     packed = kind_of(tensor, requires_grad=False, **{k: v for k, v in vars(old).items() if not k.startswith("_")})
@@ -152,10 +152,10 @@ def _spread(model: Bagel, placement: Placement) -> dict[str, str]:
 
     sizes = compute_module_sizes(model, dtype=placement.kind)
     rest = sizes[""] - sizes[LAYERS]
-    free = {k: int(torch.cuda.mem_get_info(k)[0] * SPARE) for k in range(torch.cuda.device_count())}
+    free: dict[Any, int] = {k: int(torch.cuda.mem_get_info(k)[0] * SPARE) for k in range(torch.cuda.device_count())}
     free[torch.device(placement.main).index or 0] -= rest
+    free["cpu"] = 1 << 40
     found = infer_auto_device_map(
-        model.language.layers, max_memory={**free, "cpu": 1 << 40}, no_split_module_classes=["Layer"],
-        dtype=placement.kind,
-    )  # fmt: skip
+        model.language.layers, max_memory=free, no_split_module_classes=["Layer"], dtype=placement.kind
+    )
     return {f"{LAYERS}.{key}": "cpu" if device == "cpu" else f"cuda:{device}" for key, device in found.items()}
