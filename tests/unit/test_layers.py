@@ -14,7 +14,7 @@ from ru1_app.config import ROOT
 PACKAGE = ROOT / "ru1_app"
 LAYERS = [  # outer to inner; a module may import its own room and inner layers
     {"app", "cli", "__main__"},
-    {"ui"},
+    {"ui", "commands"},
     {"wiring"},
     {"training"},
     {"pipeline", "asking", "flagging", "export", "scorecard", "uncertainty"},
