@@ -136,8 +136,10 @@ class Catalogue:
         name = name or self.defaults[role]
         entry = self.entries.get(name)
         if entry is None or role not in entry.roles:
-            what = f"There is no model {name!r}" if entry is None else f"The model {name!r} cannot {role}"
-            raise InvalidInput(f"{what}. To {role} there are: {', '.join(e.name for e in self.having(role))}.")
+            what = f"The model {name!r} cannot {role}" if entry else f"There is no model {name!r}"
+            what = what if name else f"No model is the default to {role}"
+            there = ", ".join(e.name for e in self.having(role)) or "none in this profile"
+            raise InvalidInput(f"{what}. To {role} there are: {there}.")
         return entry
 
     def having(self, role: Role) -> list[ModelEntry]:

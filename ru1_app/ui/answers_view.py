@@ -22,8 +22,7 @@ def answers(case: Case) -> str:
         return view.small("No question was asked. Type one to see whether the recovery changes the answer.")
     question = case.sample.question
     asked = f'<p class="ru1-question">{escape(question.text)}</p>{_right(question)}' if question else ""
-    expected = question.expected if question else None
-    cards = "".join(_answer(record, expected) for record in case.answers)
+    cards = "".join(_answer(record, question) for record in case.answers)
     notes = {record.answered.note for record in case.answers if record.answered.note}
     warning = "".join(view.notice(note, "bad") for note in sorted(notes))
     said = f'{asked}{badge(case.answers)}<div class="ru1-answers">{cards}</div>{over_draws(case)}{warning}'
@@ -74,8 +73,8 @@ def badge(records: Sequence[AnswerRecord]) -> str:
     return '<span class="ru1-badge">Recovery did not change the answer</span>'
 
 
-def _answer(record: AnswerRecord, expected: str | None) -> str:
-    answered = record.answered
+def _answer(record: AnswerRecord, question: Question | None) -> str:
+    answered, expected = record.answered, question.expected if question else None
     known = answered.confidence is not None and answered.in_scope  # of other questions it knows nothing
     sure = "" if not known else f'<span class="ru1-small">{answered.confidence:.0%} confident</span>'
     mark = ""
@@ -83,7 +82,8 @@ def _answer(record: AnswerRecord, expected: str | None) -> str:
         said = answered.choice or answered.text.strip()
         right = said.casefold() == expected.casefold()
         mark = f'<span class="ru1-change ru1-{"good" if right else "bad"}">{"✓ right" if right else "✗ wrong"}</span>'
-    text = escape(answered.text) or "no answer"
+    bare = answered.text.strip(" .()") == answered.choice  # a letter alone is shown with its words
+    text = escape(in_words(answered.choice or "", question) if bare else answered.text) or "no answer"
     scope = "" if answered.in_scope else '<p class="ru1-small">Outside what this model was trained for.</p>'
     label = CONDITIONS[record.condition]
     shares = _shares(answered) if answered.in_scope else ""

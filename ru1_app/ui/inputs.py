@@ -12,10 +12,12 @@ from ru1_app.corruptions import LEVELS, MAX_SEED, CorruptionSpec
 from ru1_app.domain import Question
 from ru1_app.intake import Intake
 from ru1_app.models.catalogue import Catalogue, Role
+from ru1_app.models.states import ModelState
 from ru1_app.scenes.examples import Example
 from ru1_app.ui import view
 from ru1_app.ui.chain_editor import ChainEditor, from_spec
 from ru1_app.ui.preview import Preview, PreviewData
+from ru1_app.wiring import App
 
 CAMERA = """
 <button type="button" class="ru1-look">Use the camera</button>
@@ -37,9 +39,9 @@ class Source:
     question: Question | None = None
 
 
-def build(catalogue: Catalogue, settings: Settings, examples: list[Example]) -> dict[str, Any]:
+def build(app: App, examples: list[Example]) -> dict[str, Any]:
     """All controls by name; `run` and `stop` stay in view while the column scrolls."""
-    parts = {**_image(examples), **_corruption(), **_question(), **_model(catalogue, settings)}
+    parts = {**_image(examples), **_corruption(), **_question(), **_model(app.catalogue, app.states(), app.settings)}
     with gr.Row(elem_id="actions"):
         parts["run"] = gr.Button("Recover", variant="primary", size="lg", elem_id="run")
         parts["stop"] = gr.Button("Stop", size="lg", elem_id="stop", visible=False, min_width=90, scale=0)
@@ -88,10 +90,12 @@ def _question() -> dict[str, Any]:
     return parts
 
 
-def _model(catalogue: Catalogue, settings: Settings) -> dict[str, Any]:
+def _model(catalogue: Catalogue, states: list[ModelState], settings: Settings) -> dict[str, Any]:
     parts: dict[str, Any] = {}
+    here = {state.entry.name for state in states if state.available}
     recoverers, answerers = (
-        [(entry.label, entry.name) for entry in catalogue.having(role)] for role in (Role.RECOVER, Role.ANSWER)
+        [(e.label if e.name in here else f"{e.label} · not here", e.name) for e in catalogue.having(role)]
+        for role in (Role.RECOVER, Role.ANSWER)
     )
     first = catalogue.entry("", Role.RECOVER)
     with gr.Accordion("Model and sampling", open=False, elem_id="sampling"):

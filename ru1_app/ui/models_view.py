@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from ru1_app.models.catalogue import Role
+from ru1_app.models.catalogue import ASSETS, Role
 from ru1_app.models.states import ModelState
 
 CAN = {Role.RECOVER: "recovers", Role.ANSWER: "answers", Role.REASON: "recovers and reasons in one pass"}
@@ -27,7 +27,8 @@ def models(states: Sequence[ModelState]) -> str:
 def _card(state: ModelState) -> str:
     entry = state.entry
     can = "".join(f'<span class="ru1-chip">{CAN[role]}</span>' for role in entry.roles)
-    facts = {"From": entry.source, "Needs": entry.needs, "Licence": entry.license}
+    comes = "the app itself" if entry.source.startswith(ASSETS) else entry.source
+    facts = {"From": comes, "Needs": entry.needs, "Licence": entry.license}
     told = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in facts.items() if text)
     return (
         f'<div class="ru1-card"><h4>{escape(entry.label)} <code>{escape(entry.name)}</code></h4>'

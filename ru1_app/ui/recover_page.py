@@ -38,7 +38,7 @@ def build(app: App, demo: gr.Blocks) -> None:
     )
     with gr.Row(elem_classes="ru1-columns"):
         with gr.Column(scale=2, min_width=320):
-            left = inputs.build(app.catalogue, settings, examples)
+            left = inputs.build(app, examples)
         with gr.Column(scale=3, min_width=320, elem_id="result"):
             right = run_panel.build()
             panel = flag_panel.build()
