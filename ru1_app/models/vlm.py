@@ -2,40 +2,79 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+import importlib.util
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ru1_app.domain import Answered, ModelRef, Question
-from ru1_app.errors import ModelFailed, Unavailable
-from ru1_app.models.base import Answerer, AnswerRequest
+from ru1_app.errors import InvalidInput, ModelFailed, Unavailable
+from ru1_app.models import robust_r1
+from ru1_app.models.base import AnswerRequest, Words
+from ru1_app.models.clock import Clock
+from ru1_app.models.engine import dtype_of, engine, first_line, out_of_memory
+from ru1_app.models.letters import parse_choice
 from ru1_app.models.prompts import LETTERS, prompt
 from ru1_app.models.revision import hub_commit, is_folder, weights_digest
 from ru1_app.models.scope import Scope
+from ru1_app.models.writer import Writer, Written
 
 _BATCH = 16
-_MAX_WORDS = 24  # tokens of an open answer
 _NEEDED = ("config.json", "tokenizer_config.json")
 
 
-def load(path_or_id: str | Path, *, threads: int = 0, revision: str | None = None, device: str = "cpu") -> Answerer:
+class Style(StrEnum):
+    """How a question is put, and how the option is found in what comes back."""
+
+    LETTERS = "letters"  # the likeliest letter as the next token; an open question is answered in words
+    FREE = "free"  # the model writes; the letter is read from its text
+    ROBUST_R1 = "robust_r1"  # the model writes Robust-R1's tags
+
+
+LIMITS = {Style.LETTERS: 128, Style.FREE: 512, Style.ROBUST_R1: 1024}  # tokens of a text
+SCOPED_LIMIT = 24  # of a checkpoint that was trained for some questions alone
+
+
+def load(
+    source: str | Path,
+    *,
+    name: str | None = None,
+    threads: int = 0,
+    revision: str | None = None,
+    device: str = "cpu",
+    dtype: Any | None = None,
+    device_map: str | None = None,
+    quantize: str | None = None,
+    prompt_style: str = Style.LETTERS,
+    max_new_tokens: int | None = None,
+) -> VlmAnswerer:
     """Load a checkpoint folder, which never touches the network, or a model of the hub by its id.
 
     Args:
-        path_or_id: a folder, or `owner/name`.
+        source: a folder, or `owner/name`.
+        name: what to call the model in stored rows; its id or the folder's name where None.
         threads: torch threads, 0 leaves them as they are.
-        revision: commit of a hub model; a folder has none.
+        revision: commit, branch or tag of a hub model; a folder has none.
         device: where the weights go.
+        dtype: a torch dtype or its name; as stored on a CPU and bfloat16 on a GPU where None.
+        device_map: how accelerate spreads the weights over devices ("auto"), instead of `device`.
+        quantize: "8bit" or "4bit", through bitsandbytes.
+        prompt_style: see `Style`.
+        max_new_tokens: the longest text; `LIMITS` where None.
 
     Raises:
         Unavailable: files or packages are missing; the message names them.
+        InvalidInput: an option is none that there is.
     """
-    folder = Path(path_or_id)
-    local = is_folder(path_or_id)
+    style = _style(prompt_style)
+    if quantize not in (None, "8bit", "4bit"):
+        raise InvalidInput(f"quantize={quantize!r} is unknown; there are '8bit' and '4bit'.")
+    folder, local = Path(source), is_folder(source)
     if local:
         _require(folder)
     try:
@@ -43,21 +82,54 @@ def load(path_or_id: str | Path, *, threads: int = 0, revision: str | None = Non
         import transformers
         from transformers import AutoModelForImageTextToText, AutoProcessor
 
-        source: dict[str, Any] = {"local_files_only": True} if local else {"revision": revision}
-        processor = AutoProcessor.from_pretrained(str(path_or_id), **source)
-        model = AutoModelForImageTextToText.from_pretrained(str(path_or_id), **source).to(device).eval()
+        where: dict[str, Any] = {"local_files_only": True} if local else {"revision": revision}
+        processor = AutoProcessor.from_pretrained(str(source), **where)
+        how = _how(device, dtype, device_map, quantize)
+        model = AutoModelForImageTextToText.from_pretrained(str(source), **where, **how).eval()
     except ImportError as error:
         raise Unavailable(f"The answerer needs the package {error.name!r}; install requirements.txt.") from error
     except (OSError, ValueError, KeyError) as error:
-        raise Unavailable(f"The answerer in {str(path_or_id)!r} could not be loaded: {error}") from error
+        raise Unavailable(f"The answerer in {str(source)!r} could not be loaded: {error}") from error
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+        raise ModelFailed(
+            f"There is not enough memory for {str(source)!r}. Quantise it (8bit, 4bit) or spread it (device_map: auto)."
+        ) from error
+    model = model if "device_map" in how else model.to(device)
     if threads > 0:
         torch.set_num_threads(threads)
-    kind = str(next(model.parameters()).dtype).removeprefix("torch.")
-    version = torch.__version__.split("+")[0]
-    engine = f"transformers {transformers.__version__} / torch {version} / {device} {kind}"
-    commit = weights_digest(folder) if local else hub_commit(str(path_or_id), revision)
-    name = folder.name if local else str(path_or_id)
-    return VlmAnswerer(model, processor, ModelRef(name, commit, engine), Scope.read(folder) if local else None)
+    runs = engine(f"transformers {transformers.__version__}", device, quantize or next(model.parameters()).dtype)
+    commit = weights_digest(folder) if local else hub_commit(str(source), revision)
+    ref = ModelRef(name or (folder.name if local else str(source)), commit, runs)
+    scope = Scope.read(folder) if local else None
+    limit = max_new_tokens or (SCOPED_LIMIT if scope else LIMITS[style])
+    return VlmAnswerer(model, processor, ref, scope, Manner(style, limit))
+
+
+def _style(name: str) -> Style:
+    try:
+        return Style(name)
+    except ValueError:
+        raise InvalidInput(f"prompt_style={name!r} is unknown. There are: {', '.join(Style)}.") from None
+
+
+def _how(device: str, dtype: Any | None, device_map: str | None, quantize: str | None) -> dict[str, Any]:
+    """How the weights are loaded. On a CPU they stay as they are stored unless a type is asked for."""
+    how: dict[str, Any] = {}
+    if dtype is not None or device.startswith("cuda"):
+        how["dtype"] = dtype_of(dtype, device)
+    if quantize is not None:
+        if importlib.util.find_spec("bitsandbytes") is None:
+            raise Unavailable("Quantised weights need the package 'bitsandbytes': pip install bitsandbytes.")
+        from transformers import BitsAndBytesConfig
+
+        how["quantization_config"] = BitsAndBytesConfig(
+            load_in_8bit=quantize == "8bit", load_in_4bit=quantize == "4bit"
+        )
+    if device_map is not None or quantize is not None:
+        how["device_map"] = device_map or {"": device}
+    return how
 
 
 def normalised(masses: Sequence[float]) -> list[float]:
@@ -74,25 +146,30 @@ def _require(folder: Path) -> None:
         raise Unavailable(f"The answerer's folder {str(folder)!r} lacks {', '.join(missing)}.")
 
 
-@dataclass(frozen=True, slots=True)
-class _Reply:
-    """What the model said, before it is judged."""
+class Manner(NamedTuple):
+    """How questions are put, and the longest text in tokens."""
 
-    text: str
-    choice: str | None
-    confidence: float | None
+    style: Style = Style.LETTERS
+    limit: int = SCOPED_LIMIT
 
 
 class VlmAnswerer:
-    """An `Answerer`. Confidence is the model's own probability, not calibrated: of the chosen option among
+    """A `StreamingAnswerer`. Confidence is the model's own probability, not calibrated: of the chosen option among
     the options given (by their letters, or by their words where the checkpoint says so), or the product
-    over the tokens of an open answer.
+    over the tokens of a text.
     """
 
-    def __init__(self, model: Any, processor: Any, ref: ModelRef, scope: Scope | None) -> None:
+    def __init__(self, model: Any, processor: Any, ref: ModelRef, scope: Scope | None, manner: Manner) -> None:
         self._model, self._processor, self._ref, self._scope = model, processor, ref, scope
+        self._manner = manner
         self._tokenizer = getattr(processor, "tokenizer", processor)
         self._tokenizer.padding_side = "left"  # so that the next token stands at the end of every row
+        self._writer = Writer(model, self._tokenizer, manner.limit)
+
+    @property
+    def streams(self) -> bool:
+        """Whether its texts are long enough to be watched."""
+        return self._scope is None
 
     @property
     def ref(self) -> ModelRef:
@@ -115,23 +192,64 @@ class VlmAnswerer:
                 answers |= zip(part, self._together([requests[index] for index in part]), strict=True)
         return [answers[index] for index in range(len(requests))]
 
+    def stream(self, request: AnswerRequest) -> Iterator[Words | Answered]:
+        """Yield the text as it is written, then the answer; options that are weighed give no text before it.
+
+        Raises:
+            ModelFailed: the model gave no output or memory ran out.
+        """
+        if self._weighs(request.question):
+            yield from self._together([request])
+            return
+        clock = Clock()
+        with self._guarded():
+            for event in clock.timed(self._writer.watched(self._inputs([request]))):
+                if isinstance(event, str):
+                    yield Words(event)
+                else:
+                    yield self._answered(request.question, self._judged(request.question, event), clock.seconds)
+
     def _together(self, requests: list[AnswerRequest]) -> list[Answered]:
         """Answer requests of one group in one pass; each is told its share of the time."""
-        begun = time.perf_counter()
-        try:
+        clock = Clock()
+        with self._guarded(), clock:
             inputs = self._inputs(requests)
-            replies = self._choices(inputs, requests) if requests[0].question.options else self._words(inputs)
-        except (RuntimeError, MemoryError) as error:
-            raise ModelFailed(f"The answerer {self._ref.id!r} failed: {error}. Try a smaller image.") from error
-        seconds = (time.perf_counter() - begun) / len(requests)
+            if self._weighs(requests[0].question):
+                replies = self._choices(inputs, requests)
+            else:
+                texts = self._writer.written(inputs)
+                replies = [self._judged(request.question, text) for request, text in zip(requests, texts, strict=True)]
+        seconds = clock.seconds / len(requests)
         return [
             self._answered(request.question, reply, seconds) for request, reply in zip(requests, replies, strict=True)
         ]
 
-    def _answered(self, question: Question, reply: _Reply, seconds: float) -> Answered:
+    def _weighs(self, question: Question) -> bool:
+        return bool(question.options) and self._manner.style is Style.LETTERS
+
+    def _judged(self, question: Question, written: Written) -> Answered:
+        """What a text says: the reading of the damage where there is one, the answer, the option."""
+        if self._manner.style is Style.ROBUST_R1:
+            reading, said = robust_r1.parse(written.text)
+        else:
+            reading, said = None, written.text
+        choice = parse_choice(said, question.options) if question.options else None
+        return Answered(said, choice, written.confidence, reading=reading)
+
+    def _answered(self, question: Question, reply: Answered, seconds: float) -> Answered:
         inside = self._scope is None or self._scope.covers(question, self._knows, reply.text)
         note = None if inside or self._scope is None else self._scope.note
-        return Answered(reply.text, reply.choice, reply.confidence, in_scope=inside, note=note, seconds=seconds)
+        return replace(reply, in_scope=inside, note=note, seconds=seconds)
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            yield
+        except (RuntimeError, MemoryError) as error:
+            memory = " Load it quantised (8bit, 4bit) or spread it (device_map: auto)." if out_of_memory(error) else ""
+            raise ModelFailed(
+                f"The answerer {self._ref.id!r} failed: {first_line(error)}. Try a smaller image.{memory}"
+            ) from error
 
     def _knows(self, word: str) -> bool:
         unknown = self._tokenizer.unk_token_id
@@ -144,7 +262,9 @@ class VlmAnswerer:
             question = request.question
             if self._scope is not None and self._scope.by_words:
                 question = Question(question.text)  # its options are weighed, not read
-            text = prompt(question, images=count, instruct=self._scope is None)
+            text = prompt(question, images=count, instruct=self._scope is None and self._manner.style is Style.LETTERS)
+            if self._manner.style is Style.ROBUST_R1:
+                text = f"{text}\n\n{robust_r1.REQUEST}"
             content = [*({"type": "image"} for _ in range(count)), {"type": "text", "text": text}]
             talk = [{"role": "user", "content": content}]
             texts.append(self._processor.apply_chat_template(talk, add_generation_prompt=True, tokenize=False))
@@ -164,7 +284,7 @@ class VlmAnswerer:
             return self._letter_tokens(LETTERS[index])
         return self._tokenizer(self._scope.word(option), add_special_tokens=False).input_ids[:1]
 
-    def _choices(self, inputs: Any, requests: list[AnswerRequest]) -> list[_Reply]:
+    def _choices(self, inputs: Any, requests: list[AnswerRequest]) -> list[Answered]:
         """The option of each request that is likeliest as the next token."""
         import torch
 
@@ -176,29 +296,6 @@ class VlmAnswerer:
             masses = [float(row[self._tokens_of(*numbered)].sum()) for numbered in enumerate(options)]
             shares = normalised(masses)
             best = max(range(len(options)), key=shares.__getitem__)
-            replies.append(_Reply(f"{LETTERS[best]}. {options[best]}", LETTERS[best], shares[best]))
-        return replies
-
-    def _words(self, inputs: Any) -> list[_Reply]:
-        """The greedy answer of each request; confidence is the product of its tokens' probabilities."""
-        import torch
-
-        with torch.inference_mode():
-            output = self._model.generate(
-                **inputs,
-                max_new_tokens=_MAX_WORDS,
-                do_sample=False,
-                output_scores=True,
-                return_dict_in_generate=True,
-            )
-            said = output.sequences[:, inputs["input_ids"].shape[1] :]
-            steps = torch.stack(output.scores, 1).float().log_softmax(-1)
-            logs = steps.gather(2, said[:, :, None])[..., 0]
-        silent = {self._tokenizer.pad_token_id, self._tokenizer.eos_token_id}
-        replies = []
-        for tokens, log in zip(said.tolist(), logs.tolist(), strict=True):
-            kept = [value for token, value in zip(tokens, log, strict=True) if token not in silent]
-            text = self._tokenizer.decode(tokens, skip_special_tokens=True).strip()
-            confidence = float(torch.tensor(kept).sum().exp()) if kept else None
-            replies.append(_Reply(text, None, confidence))
+            text = f"{LETTERS[best]}. {options[best]}"
+            replies.append(Answered(text, LETTERS[best], shares[best], probabilities=tuple(shares)))
         return replies

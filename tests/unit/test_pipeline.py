@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,13 +12,22 @@ from hypothesis import strategies as st
 
 from ru1_app.asking import make_question
 from ru1_app.corruptions import CorruptionSpec, corrupt
-from ru1_app.domain import Condition, PairKind
-from ru1_app.errors import InvalidInput
+from ru1_app.domain import Answered, Condition, PairKind, Question
+from ru1_app.errors import InvalidInput, ModelFailed, Unavailable
 from ru1_app.images import digest, from_png
-from ru1_app.pipeline import RunProgress, RunRequest, uncertainty_png
+from ru1_app.models.base import (
+    AnswerRequest,
+    Progress,
+    Reasoned,
+    ReasonRequest,
+    Recovered,
+    RecoverRequest,
+    Words,
+)
+from ru1_app.pipeline import Pipeline, RunProgress, RunRequest, RunResult, uncertainty_png
 from ru1_app.scoring.ssim import ssim
-from tests.factories import make_result
-from tests.fakes import FakeApp, intake_of
+from tests.factories import QUESTION, make_result
+from tests.fakes import FAKE, FakeAnswerer, FakeApp, FakeRecoverer, fake_scorers, intake_of
 
 
 def test_every_image_a_case_names_is_there_losslessly() -> None:
@@ -95,3 +107,81 @@ def test_the_same_sample_has_the_same_id_in_every_run() -> None:
     assert first.case.id != again.case.id
     assert first.case.sample.id != other.case.sample.id
     assert make_result(5, question=None).case.sample.id != first.case.sample.id
+
+
+class TalkingAnswerer(FakeAnswerer):
+    """Writes its answer letter by letter."""
+
+    streams = True
+
+    def stream(self, request: AnswerRequest) -> Iterator[Words | Answered]:
+        (answered,) = self.answer([request])
+        for end in range(1, len(answered.text) + 1):
+            yield Words(answered.text[:end])
+        yield answered
+
+
+class FakeReasoner:
+    """Recovers as the fake recoverer does, and talks; `blind` makes it forget the image."""
+
+    ref = FAKE
+
+    def __init__(self, *, blind: bool = False) -> None:
+        self.blind = blind
+
+    def reason(self, request: ReasonRequest) -> Iterator[Progress | Words | Reasoned]:
+        yield Words("It is noisy.")
+        *steps, done = FakeRecoverer().recover(RecoverRequest(request.corrupted, request.seed, request.steps))
+        yield from steps
+        assert isinstance(done, Recovered)
+        answered = Answered("B. green", "B", None)
+        yield Reasoned(None if self.blind else done, "It is noisy.\n\nB", answered)
+
+
+def reasoning(reasoner: FakeReasoner | None = None) -> Pipeline:
+    return Pipeline(
+        lambda name: FakeRecoverer(), lambda name: TalkingAnswerer(), fake_scorers,
+        None if reasoner is None else lambda name: reasoner,
+    )  # fmt: skip
+
+
+def asked(*, question: Question | None = QUESTION) -> RunRequest:
+    image = np.random.default_rng(1).integers(0, 256, (24, 28, 3), dtype=np.uint8)
+    return RunRequest(intake_of(image), None, question, steps=2, reason=True)
+
+
+def test_recovering_and_reasoning_in_one_pass_gives_trace_and_final_answer() -> None:
+    *events, result = reasoning(FakeReasoner()).run(asked())
+    assert isinstance(result, RunResult)
+    assert result.case.recovery.trace == "It is noisy.\n\nB"
+    assert [record.condition for record in result.case.answers] == list(Condition)
+    final = result.answer(Condition.BOTH)
+    assert final is not None
+    assert final.answered.text == "B. green"
+    words = [event.words for event in events if isinstance(event, RunProgress) and event.words]
+    assert words[0] == "It is noisy."
+    assert any("step 2 of 2" in event.text for event in events if isinstance(event, RunProgress))
+
+
+def test_answers_can_be_watched() -> None:
+    *events, result = reasoning().run(replace(asked(), reason=False))
+    assert isinstance(result, RunResult)
+    told = [event for event in events if isinstance(event, RunProgress) and event.text.startswith("Answering,")]
+    assert {event.text for event in told} == {f"Answering, {k} of 3" for k in (1, 2, 3)}
+    assert [event.fraction for event in told] == sorted(event.fraction for event in told)
+    assert told[-1].words == "B. green"
+
+
+def test_reasoning_without_a_question_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="needs a question"):
+        list(reasoning(FakeReasoner()).run(asked(question=None)))
+
+
+def test_a_model_that_reasons_without_an_image_says_so() -> None:
+    with pytest.raises(ModelFailed, match="without making an image. It said: 'It is noisy"):
+        list(reasoning(FakeReasoner(blind=True)).run(asked()))
+
+
+def test_reasoning_without_a_model_for_it_is_refused() -> None:
+    with pytest.raises(Unavailable, match="Choose only to recover"):
+        list(reasoning().run(asked()))

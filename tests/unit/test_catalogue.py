@@ -1,0 +1,157 @@
+"""The list of models: profiles, a team's YAML, what is available here and what to do where it is not."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ru1_app.config import Settings
+from ru1_app.errors import InvalidInput, Unavailable
+from ru1_app.models.catalogue import ADAPTERS, PROFILES, ModelEntry, Role, read_catalogue
+from ru1_app.models.states import state_of, states
+from ru1_app.wiring import App
+
+HEAD = "models:\n  mine:\n    label: Mine\n    adapter: image-to-image\n    source: {source}\n    roles: [recover]\n"
+
+
+def listed(settings: Settings, folder: Path, text: str) -> Settings:
+    path = folder / "models.yaml"
+    path.write_text(text, "utf-8")
+    return replace(settings, models_file=str(path))
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_profile_has_a_recoverer_and_an_answerer(settings: Settings, profile: str) -> None:
+    catalogue = read_catalogue(replace(settings, profile=profile))
+    for role in (Role.RECOVER, Role.ANSWER):
+        assert catalogue.chosen(catalogue.entry("", role))
+    assert catalogue.entry("embedded", Role.RECOVER)
+
+
+def test_the_systems_of_the_paper_are_listed(settings: Settings) -> None:
+    sources = {entry.source for entry in read_catalogue(settings).entries.values()}
+    assert sources >= {
+        "Jiaqi-hkust/Robust-U1", "Jiaqi-hkust/Robust-U1-SFT", "Jiaqi-hkust/Robust-U1-RL",
+        "ByteDance-Seed/BAGEL-7B-MoT", "Qwen/Qwen2.5-VL-3B-Instruct", "Jiaqi-hkust/Robust-R1",
+    }  # fmt: skip
+
+
+def test_every_loader_is_there(settings: Settings) -> None:
+    for name, adapter in ADAPTERS.items():
+        for loader, _ in adapter.loaders.values():
+            module, function = loader.split(":")
+            assert callable(getattr(importlib.import_module(module), function)), name
+
+
+def test_an_unknown_profile_is_refused(settings: Settings) -> None:
+    with pytest.raises(InvalidInput, match="RU1_PROFILE='huge' is unknown. There are: embedded, cpu, gpu, zerogpu"):
+        read_catalogue(replace(settings, profile="huge"))
+
+
+def test_a_teams_list_adds_and_replaces(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "weights").mkdir()
+    text = HEAD.format(source="weights") + "defaults: {recover: mine}\n"
+    catalogue = read_catalogue(listed(settings, tmp_path, text))
+    mine = catalogue.entry("", Role.RECOVER)
+    assert mine.name == "mine"
+    assert mine.source == str((tmp_path / "weights").resolve())
+    assert "embedded" in catalogue.entries
+    replaced = HEAD.format(source="weights").replace("mine:", "swin2sr:")
+    assert read_catalogue(listed(settings, tmp_path, replaced)).entries["swin2sr"].label == "Mine"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("models: [", "is no YAML"),
+        ("- x", "has no mapping 'models'"),
+        ("models: {}\nmodel: {}", "unknown key 'model'"),
+        ("models: {mine: {}}", "'mine' is wrong at 'label'"),
+        ("models: {mine: 3}", "'mine' is no mapping"),
+        (HEAD.format(source="x") + "    colour: red\n", "'mine' is wrong at 'colour'"),
+        (HEAD.format(source="x").replace("image-to-image", "magic"), "unknown adapter 'magic'"),
+        (HEAD.format(source="x").replace("[recover]", "[answer]"), "cannot answer"),
+        (HEAD.format(source="x").replace("[recover]", "[fly]"), "'mine' is wrong at 'roles"),
+        (HEAD.format(source="x") + "    steps: 0\n", "wrong at 'steps'"),
+        (HEAD.format(source="x") + "    profiles: [tpu]\n", "unknown profile 'tpu'"),
+        (HEAD.format(source="x").replace("mine:", "My Model:"), "wrong at 'name'"),
+        (HEAD.format(source="x") + "defaults: {recover: nobody}\n", "There is no model 'nobody'"),
+    ],
+)
+def test_a_wrong_list_is_refused_and_the_place_is_named(
+    settings: Settings, tmp_path: Path, text: str, words: str
+) -> None:
+    with pytest.raises(InvalidInput, match=words.replace("[", r"\[")):
+        read_catalogue(listed(settings, tmp_path, text))
+
+
+def test_a_list_that_is_not_there_is_refused(settings: Settings) -> None:
+    with pytest.raises(InvalidInput, match=r"'/nowhere\.yaml' cannot be read"):
+        read_catalogue(replace(settings, models_file="/nowhere.yaml"))
+
+
+def test_the_settings_choose_the_defaults(settings: Settings) -> None:
+    catalogue = read_catalogue(replace(settings, profile="cpu", recoverer="swin2sr"))
+    assert catalogue.entry("", Role.RECOVER).name == "swin2sr"
+    with pytest.raises(InvalidInput, match="cannot recover"):
+        read_catalogue(replace(settings, recoverer="smolvlm-256m"))
+
+
+def test_a_model_that_is_not_here_says_why_and_what_would_help(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RU1_SERVED_URL", raising=False)
+    monkeypatch.setattr("ru1_app.models.states.has_gpu", lambda: False)
+    text = HEAD.format(source="/no/such/folder")
+    here = listed(replace(settings, profile="gpu", recoverer="embedded", answerer="embedded"), tmp_path, text)
+    found = {state.entry.name: state for state in states(read_catalogue(here), here, lambda name: name == "embedded")}
+    assert found["embedded"].available
+    assert found["embedded"].loaded
+    assert "no folder '/no/such/folder'" in found["mine"].reason
+    assert "no GPU" in found["robust-u1"].reason
+    assert "served" in found["robust-u1"].remedy
+    assert found["served"].remedy == "set RU1_SERVED_URL"
+    assert all(state.remedy for state in found.values() if not state.available)
+
+
+def test_a_hub_model_says_whether_it_will_be_fetched(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = replace(settings, profile="cpu")
+    catalogue = read_catalogue(here)
+    entry = catalogue.entry("swin2sr", Role.RECOVER)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setattr("ru1_app.models.states.cached", lambda hub_id: False)
+    assert "fetched from the hub" in state_of(entry, catalogue, here).note
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert "HF_HUB_OFFLINE" in state_of(entry, catalogue, here).reason
+    monkeypatch.setattr("ru1_app.models.states.cached", lambda hub_id: True)
+    assert state_of(entry, catalogue, here).available
+
+
+def test_variables_in_a_list_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    entry = ModelEntry(
+        name="far", label="Far", adapter="served", source="${FAR_URL}/v1", roles=("recover",),
+        options={"key": "${FAR_KEY}", "retries": 2},
+    )  # fmt: skip
+    assert entry.variables == ("FAR_URL", "FAR_KEY")
+    monkeypatch.setenv("FAR_URL", "http://far:8000")
+    monkeypatch.delenv("FAR_KEY", raising=False)
+    with pytest.raises(InvalidInput, match="FAR_KEY is not set"):
+        entry.resolved(settings, Role.RECOVER)
+    monkeypatch.setenv("FAR_KEY", "secret")
+    _, source, options = entry.resolved(settings, Role.RECOVER)
+    assert (source, options) == ("http://far:8000/v1", {"key": "secret", "retries": 2, "name": "far"})
+
+
+def test_an_option_that_a_loader_does_not_take_is_named(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "weights").mkdir()
+    text = HEAD.format(source="weights") + "    options: {colour: red}\n"
+    with pytest.raises(InvalidInput, match="takes no option 'colour'. There are: .*max_pixels"):
+        App(listed(settings, tmp_path, text)).recoverer("mine")
+
+
+def test_a_model_of_another_profile_is_not_loaded_but_explained(settings: Settings) -> None:
+    with pytest.raises(Unavailable, match="RU1_PROFILE=gpu"):
+        App(settings).recoverer("robust-u1")
