@@ -1,0 +1,1 @@
+"""Models behind an OpenAI-compatible endpoint: vLLM, vLLM-Omni, SGLang, Hugging Face endpoints."""
