@@ -14,6 +14,7 @@ from ru1_app.models import vlm
 from ru1_app.models.base import Answerer, AnswerRequest
 from ru1_app.models.prompts import prompt
 from ru1_app.models.scope import Scope
+from ru1_app.models.vlm_answerer import normalised
 from ru1_app.scenes import HELD_OUT_SEED, questions_for, render, sample_scene
 from ru1_app.training.answerer_build import scope
 from ru1_app.training.eval_answerer import measure, wilson
@@ -33,8 +34,8 @@ def test_a_general_model_is_told_about_the_letter_and_the_pair() -> None:
 
 
 def test_option_masses_become_probabilities() -> None:
-    assert vlm.normalised([0.1, 0.3]) == pytest.approx([0.25, 0.75])
-    assert vlm.normalised([0.0, 0.0]) == [0.5, 0.5]
+    assert normalised([0.1, 0.3]) == pytest.approx([0.25, 0.75])
+    assert normalised([0.0, 0.0]) == [0.5, 0.5]
 
 
 @pytest.mark.parametrize(
