@@ -13,7 +13,7 @@ import typer
 from typer.exceptions import TyperException
 
 from ru1_app import __version__
-from ru1_app.commands import data, images, lists, questions
+from ru1_app.commands import data, images, lists, questions, serving
 from ru1_app.config import Settings
 from ru1_app.errors import InvalidInput, Ru1Error
 
@@ -73,7 +73,7 @@ def version() -> None:
 
 for command in (
     images.check, images.corrupt, images.recover, images.score, questions.answer, questions.reason, data.export,
-    lists.corruptions, lists.models,
+    lists.corruptions, lists.models, serving.parity,
 ):  # fmt: skip
     cli.command()(command)
 db.command("upgrade")(data.db_upgrade)

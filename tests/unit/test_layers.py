@@ -17,7 +17,7 @@ LAYERS = [  # outer to inner; a module may import its own room and inner layers
     {"ui", "commands"},
     {"wiring"},
     {"training"},
-    {"pipeline", "asking", "flagging", "export", "scorecard", "uncertainty"},
+    {"pipeline", "parity", "asking", "flagging", "export", "scorecard", "uncertainty"},
     {"store", "models", "scoring", "scenes", "protocol", "corruptions", "intake"},
     {"images", "config", "jobs"},
     {"files"},
