@@ -93,7 +93,7 @@ def _app(model: ServedModel) -> FastAPI:
         def good(made: bytes) -> dict[str, Any]:
             return {"created": 1, "data": [{"b64_json": base64.b64encode(made).decode()}]}
 
-        return await _served(model, request, fields, lambda fault: good(_edited(image, int(fields["seed"]), fault)))
+        return await _served(model, request, fields, lambda fault: good(edited(image, int(fields["seed"]), fault)))
 
     @app.post("/v1/chat/completions")
     async def chat(request: Request) -> Response:
@@ -192,7 +192,7 @@ async def _stream(reply: dict[str, Any], fault: str) -> AsyncIterator[bytes]:
     yield b'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
 
 
-def _edited(image: Image8, seed: int, fault: str) -> bytes:
+def edited(image: Image8, seed: int, fault: str) -> bytes:
     """The image through a median filter, a little different for each seed; or what a fault makes of it."""
     filtered = cv2.medianBlur(image, 3).astype(int)
     noise = np.random.default_rng(seed).integers(-2, 3, image.shape)
@@ -214,7 +214,7 @@ def _completion(model: ServedModel, body: dict[str, Any], fault: str) -> dict[st
     urls = [part["image_url"]["url"] for part in parts if part["type"] == "image_url"]
     image = _decoded(base64.b64decode(urls[-1].split(",")[1]))
     if "modalities" in body:
-        url = "data:image/png;base64," + base64.b64encode(_edited(image, body["seed"], fault)).decode()
+        url = "data:image/png;base64," + base64.b64encode(edited(image, body["seed"], fault)).decode()
         part = {"type": "image_url", "image_url": {"url": "https://elsewhere/x.png" if fault == "link" else url}}
         message = {"content": [part]} if model.parts == "content" else {"content": "Here it is.", "images": [part]}
         return {"choices": [{"message": {"content": "I cannot."} if fault == "refusal" else message}]}

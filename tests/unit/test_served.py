@@ -14,15 +14,16 @@ import pytest
 from ru1_app.config import Settings
 from ru1_app.domain import Answered, Question
 from ru1_app.errors import InvalidInput, ModelFailed, Unavailable
-from ru1_app.images import Image8
-from ru1_app.models.base import StreamingAnswerer, Words
+from ru1_app.images import Image8, from_png
+from ru1_app.models.base import Progress, Recovered, RecoverRequest, StreamingAnswerer, Words
 from ru1_app.models.served.address import Address
 from ru1_app.models.served.answerer import load_answerer
 from ru1_app.models.served.recoverer import load_recoverer
+from ru1_app.parity import Parity, compare, fixed_inputs
 from ru1_app.pipeline import Pipeline, RunRequest, RunResult
 from ru1_app.wiring import App
-from tests.fakes import fake_scorers, intake_of
-from tests.served import MODEL, ServedModel
+from tests.fakes import FakeRecoverer, fake_scorers, intake_of
+from tests.served import MODEL, ServedModel, edited
 from tests.served_client import COLOUR, answerer, asked, plain, recover, recoverer
 
 pytestmark = pytest.mark.service
@@ -247,3 +248,22 @@ def test_the_whole_loop_runs_on_a_served_model(
     assert done.case.recovery.model.engine == "vllm 0.11.0 / served"
     assert [record.answered.choice for record in done.case.answers] == ["C"] * 3
     assert len(done.draws) == 2
+
+
+class Local(FakeRecoverer):
+    """What the test's server computes, computed here."""
+
+    def recover(self, request: RecoverRequest) -> Iterator[Progress | Recovered]:
+        yield Recovered((from_png(edited(request.corrupted, request.seed, "")),), {}, 0.0)
+
+
+def test_the_parity_gate_passes_the_same_model_and_catches_one_that_ignores_its_input(model: ServedModel) -> None:
+    cases = fixed_inputs(96)
+    *_, same = compare((Local(), None), (recoverer(model), None), cases, seeds=(0,))
+    assert isinstance(same, Parity)
+    assert same.passed, same.lines()
+    model.plan.extend(["ignores"] * len(cases))
+    *_, blind = compare((Local(), None), (recoverer(model), None), cases, seeds=(0,))
+    assert isinstance(blind, Parity)
+    assert not blind.passed
+    assert "does not look at what it is sent" in blind.faults[0]
