@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,7 +20,7 @@ from ru1_app.config import ROOT
 class Server:
     """`python app.py` on a free port with a data folder of the test's own; stopped on exit."""
 
-    def __init__(self, data: Path, *, folder: Path = ROOT) -> None:
+    def __init__(self, data: Path, *, folder: Path = ROOT, settings: Mapping[str, str] | None = None) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -28,6 +29,7 @@ class Server:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         environ = {k: v for k, v in os.environ.items() if not k.startswith(("RU1_", "SPACE_", "GRADIO_TEMP"))}
         environ |= {"RU1_DATA_DIR": str(data), "RU1_PORT": str(self.port), "PYTHONPATH": str(folder)}
+        environ |= settings or {}
         with self._log.open("w") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "app.py"], cwd=folder, env=environ, stdout=log, stderr=subprocess.STDOUT

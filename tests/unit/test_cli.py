@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from ru1_app.flagging import flag
 from ru1_app.images import Image8, from_png, write_png
 from ru1_app.store.sql import Store
 from tests.factories import make_case
+from tests.served import ServedModel
+from tests.tiny_models import ANSWERERS, RECOVERERS, make_tiny_models
 from tests.unit.test_flagging import GOOD
 
 pytestmark = pytest.mark.service
@@ -169,3 +172,39 @@ def test_recover_score_and_answer(cli: Cli) -> None:
     )  # fmt: skip
     assert set(said) == {"corrupted", "recovered", "both"}
     assert all(answer["choice"] in ("A", "B") for answer in said.values())
+
+
+@pytest.fixture(scope="module")
+def listed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A team's list with a tiny checkpoint for each adapter."""
+    with ServedModel() as far:
+        yield make_tiny_models(tmp_path_factory.mktemp("models"), far.url)
+
+
+@pytest.mark.parametrize("name", RECOVERERS)
+def test_every_recoverer_recovers_from_the_command_line(cli: Cli, listed: Path, name: str) -> None:
+    cli.environ |= {"RU1_MODELS_FILE": str(listed), "RU1_MAX_SIDE": "64"}
+    (row,) = cli("recover", "photo.png", "out.png", "--model", name, "--seed", "3", "--json")
+    assert row["model"]["id"] == name
+    assert row["model"]["engine"]
+    assert from_png((cli.folder / "out.png").read_bytes()).shape == (64, 64, 3)
+
+
+@pytest.mark.parametrize("name", ANSWERERS)
+def test_every_answerer_answers_from_the_command_line(cli: Cli, listed: Path, name: str) -> None:
+    cli.environ["RU1_MODELS_FILE"] = str(listed)
+    words = ("answer", "photo.png", "--recovery", "photo.png", "--question", "What?", "--option", "a", "--option", "b")
+    document = cli(*words, "--model", name, "--json")
+    assert set(document) == {"corrupted", "recovered", "both"}
+    assert all(row["text"] is not None for row in document.values())
+
+
+def test_reason_recovers_and_answers_in_one_pass(cli: Cli, listed: Path) -> None:
+    cli.environ["RU1_MODELS_FILE"] = str(listed)
+    words = ("reason", "photo.png", "out.png", "--question", "What?", "--option", "a", "--option", "b")
+    document = cli(*words, "--model", "tiny-u1", "--json")
+    assert document["answer"]["choice"] == "B"
+    assert document["trace"].split() == ["B", "B", "B"]
+    assert (cli.folder / "out.png").is_file()
+    assert "cannot reason" in cli(*words, "--model", "embedded", code=2)
+    assert "No model is the default to reason" in cli(*words, code=2)
