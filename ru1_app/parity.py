@@ -31,7 +31,7 @@ SPECS = (
 SEEDS = (0, 7)
 
 
-class Case(NamedTuple):
+class Probe(NamedTuple):
     """One fixed input: a damaged picture, and a question about it."""
 
     name: str
@@ -90,24 +90,24 @@ class Parity:
         return [*told, *self.faults, verdict]
 
 
-def fixed_inputs(side: int = 192) -> list[Case]:
+def fixed_inputs(side: int = 192) -> list[Probe]:
     """Scenes of `side` pixels with a question each, damaged one way each; the same in every release."""
     from ru1_app.scenes import HELD_OUT_SEED, questions_for, render, sample_scene
 
-    cases = []
+    probes = []
     for number, text in enumerate(SPECS):
         scene = sample_scene(HELD_OUT_SEED + number)
         spec = CorruptionSpec.parse(text)
         questions = [question for _, question in questions_for(scene, np.random.default_rng(number))]
         image = corrupt(render(scene, side), spec)
-        cases.append(Case(f"scene {number} {spec}", image, questions[number % len(questions)]))
-    return cases
+        probes.append(Probe(f"scene {number} {spec}", image, questions[number % len(questions)]))
+    return probes
 
 
 def compare(
     local: tuple[Recoverer | None, Answerer | None],
     served: tuple[Recoverer | None, Answerer | None],
-    cases: Sequence[Case],
+    probes: Sequence[Probe],
     *,
     seeds: Sequence[int] = SEEDS,
     steps: int = 1,
@@ -121,16 +121,16 @@ def compare(
     """
     with_images = local[0] is not None and served[0] is not None
     with_answers = local[1] is not None and served[1] is not None
-    if not cases or not (with_images or with_answers):
+    if not probes or not (with_images or with_answers):
         raise ModelFailed("There is nothing to compare: the two models have no role in common.")
-    answers = [(_answer(local[1], case), _answer(served[1], case)) if with_answers else None for case in cases]
+    answers = [(_answer(local[1], probe), _answer(served[1], probe)) if with_answers else None for probe in probes]
     rows: list[Compared] = []
     pictures: list[tuple[Image8, Image8]] = []
     for seed in seeds if with_images else seeds[:1]:
-        pairs = [_pictures(local[0], served[0], case, seed, steps) if with_images else None for case in cases]
+        pairs = [_pictures(local[0], served[0], probe, seed, steps) if with_images else None for probe in probes]
         pictures += [pair for pair in pairs if pair is not None]
-        for index, case in enumerate(cases):
-            row = _compared(case, seed, index, pairs, answers[index])
+        for index, probe in enumerate(probes):
+            row = _compared(probe, seed, index, pairs, answers[index])
             rows.append(row)
             yield row
     yield Parity(tuple(rows), tuple(_faults(pictures, answers)))
@@ -140,7 +140,7 @@ Answers = tuple[Answered, Answered] | None
 Pictures = tuple[Image8, Image8] | None
 
 
-def _compared(case: Case, seed: int, index: int, pairs: Sequence[Pictures], answers: Answers) -> Compared:
+def _compared(probe: Probe, seed: int, index: int, pairs: Sequence[Pictures], answers: Answers) -> Compared:
     reasons, ssim = [], None
     pair = pairs[index]
     if pair is not None:
@@ -156,7 +156,7 @@ def _compared(case: Case, seed: int, index: int, pairs: Sequence[Pictures], answ
     local, served = (None, None) if answers is None else (_said(answers[0]), _said(answers[1]))
     if local != served:
         reasons.append(f"the answer is {served!r} instead of {local!r}")
-    return Compared(case.name, seed, ssim, local, served, tuple(reasons))
+    return Compared(probe.name, seed, ssim, local, served, tuple(reasons))
 
 
 def _nearer(index: int, pairs: Sequence[Pictures], own: float) -> int | None:
@@ -184,22 +184,22 @@ def _faults(pictures: Sequence[tuple[Image8, Image8]], answers: Sequence[Answers
             yield "The server gives the same answer for every input: it does not look at what it is sent."
 
 
-def _pictures(local: Recoverer | None, served: Recoverer | None, case: Case, seed: int, steps: int) -> Pictures:
+def _pictures(local: Recoverer | None, served: Recoverer | None, probe: Probe, seed: int, steps: int) -> Pictures:
     if local is None or served is None:
         return None
-    return _recovery(local, case, seed, steps), _recovery(served, case, seed, steps)
+    return _recovery(local, probe, seed, steps), _recovery(served, probe, seed, steps)
 
 
-def _recovery(recoverer: Recoverer, case: Case, seed: int, steps: int) -> Image8:
-    for event in recoverer.recover(RecoverRequest(case.image, seed, steps)):
+def _recovery(recoverer: Recoverer, probe: Probe, seed: int, steps: int) -> Image8:
+    for event in recoverer.recover(RecoverRequest(probe.image, seed, steps)):
         if isinstance(event, Recovered):
             return event.images[0]
     raise ModelFailed(f"The model {recoverer.ref.id!r} ended without an image.")
 
 
-def _answer(answerer: Answerer | None, case: Case) -> Answered:
+def _answer(answerer: Answerer | None, probe: Probe) -> Answered:
     assert answerer is not None
-    (answered,) = answerer.answer([AnswerRequest([case.image], Condition.CORRUPTED, case.question)])
+    (answered,) = answerer.answer([AnswerRequest([probe.image], Condition.CORRUPTED, probe.question)])
     return answered
 
 

@@ -160,7 +160,7 @@ def read_catalogue(settings: Settings) -> Catalogue:
     if settings.profile not in PROFILES:
         raise InvalidInput(f"RU1_PROFILE={settings.profile!r} is unknown. There are: {', '.join(PROFILES)}.")
     raw = _read(BUILT_IN)
-    entries = _entries(raw, BUILT_IN)
+    entries = {name: _moved(entry) for name, entry in _entries(raw, BUILT_IN).items()}
     defaults = dict(raw["defaults"][settings.profile])
     if settings.models_file:
         path = Path(settings.models_file)
@@ -226,6 +226,12 @@ def _placed(entry: ModelEntry, path: Path) -> ModelEntry:
     if not adapter.serves and not entry.source.startswith((ASSETS, "/", "$")) and beside.exists():
         return entry.model_copy(update={"source": str(beside.resolve())})
     return entry
+
+
+def _moved(entry: ModelEntry) -> ModelEntry:
+    """The entry with the source that RU1_SOURCE_<NAME> gives: another folder or hub id for a built-in model."""
+    source = variable("RU1_SOURCE_" + re.sub(r"\W", "_", entry.name).upper())
+    return entry.model_copy(update={"source": source}) if source else entry
 
 
 def _filled(text: str) -> str:

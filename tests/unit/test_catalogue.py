@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from dataclasses import replace
 from pathlib import Path
 
@@ -155,3 +156,21 @@ def test_an_option_that_a_loader_does_not_take_is_named(settings: Settings, tmp_
 def test_a_model_of_another_profile_is_not_loaded_but_explained(settings: Settings) -> None:
     with pytest.raises(Unavailable, match="RU1_PROFILE=gpu"):
         App(settings).recoverer("robust-u1")
+
+
+def test_one_setting_points_a_built_in_model_to_a_folder(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RU1_SOURCE_QWEN2_5_VL_3B", str(tmp_path))
+    entry = read_catalogue(replace(settings, profile="gpu", recoverer="embedded")).entry("qwen2.5-vl-3b", Role.ANSWER)
+    assert entry.source == str(tmp_path)
+    assert entry.hub_id is None
+
+
+def test_zerogpu_needs_the_package_that_lends_the_gpu(settings: Settings) -> None:
+    there = importlib.util.find_spec("spaces") is not None
+    if there:
+        assert App(replace(settings, profile="zerogpu")).catalogue.profile == "zerogpu"
+    else:
+        with pytest.raises(Unavailable, match="pip install spaces"):
+            App(replace(settings, profile="zerogpu"))

@@ -14,7 +14,7 @@ from ru1_app.models.base import Answerer, AnswerRequest, Progress, Recovered, Re
 from ru1_app.parity import Compared, Parity, compare, fixed_inputs
 from tests.fakes import FAKE, FakeRecoverer
 
-CASES = fixed_inputs(96)
+PROBES = fixed_inputs(96)
 
 
 class LookingAnswerer:
@@ -53,7 +53,7 @@ class Blind(Altered):
     """Gives the recovery of the first input for every input: the picture itself is plausible."""
 
     def alter(self, image: np.ndarray) -> np.ndarray:
-        *_, last = FakeRecoverer().recover(RecoverRequest(CASES[0].image))
+        *_, last = FakeRecoverer().recover(RecoverRequest(PROBES[0].image))
         assert isinstance(last, Recovered)
         return last.images[0]
 
@@ -80,7 +80,7 @@ class Shifted(Altered):
 
 
 def gate(recoverer: Recoverer | None, answerer: Answerer | None = None) -> Parity:
-    *rows, parity = compare((FakeRecoverer(), LookingAnswerer()), (recoverer, answerer), CASES)
+    *rows, parity = compare((FakeRecoverer(), LookingAnswerer()), (recoverer, answerer), PROBES)
     assert isinstance(parity, Parity)
     assert list(parity.rows) == rows
     assert all(isinstance(row, Compared) for row in rows)
@@ -88,16 +88,16 @@ def gate(recoverer: Recoverer | None, answerer: Answerer | None = None) -> Parit
 
 
 def test_the_inputs_are_the_same_every_time_and_differ_from_each_other() -> None:
-    assert len({case.image.tobytes() for case in CASES}) == len(CASES) >= 6
-    assert all(np.array_equal(a.image, b.image) for a, b in zip(CASES, fixed_inputs(96), strict=True))
-    assert len({case.name for case in CASES}) == len(CASES)
+    assert len({probe.image.tobytes() for probe in PROBES}) == len(PROBES) >= 6
+    assert all(np.array_equal(a.image, b.image) for a, b in zip(PROBES, fixed_inputs(96), strict=True))
+    assert len({probe.name for probe in PROBES}) == len(PROBES)
 
 
 @pytest.mark.parametrize("recoverer", [FakeRecoverer(), Rounded()])
 def test_the_same_model_passes(recoverer: Recoverer) -> None:
     parity = gate(recoverer, LookingAnswerer())
     assert parity.passed
-    assert len(parity.rows) == 2 * len(CASES)
+    assert len(parity.rows) == 2 * len(PROBES)
     assert parity.lines()[-1] == "The served model does what the local one does."
 
 
@@ -106,14 +106,14 @@ def test_another_picture_fails_and_the_input_is_named(recoverer: Recoverer, word
     parity = gate(recoverer)
     assert not parity.passed
     assert all(words in reason for row in parity.rows for reason in row.reasons[:1])
-    assert CASES[2].name in "\n".join(parity.lines())
+    assert PROBES[2].name in "\n".join(parity.lines())
 
 
 def test_a_server_that_ignores_the_image_is_caught() -> None:
     parity = gate(Blind())
     assert not parity.passed
     assert "does not look at what it is sent" in parity.faults[0]
-    assert [row.name for row in parity.rows if row.passed] == [CASES[0].name] * 2
+    assert [row.name for row in parity.rows if row.passed] == [PROBES[0].name] * 2
     assert any("nearer to that of input 1" in reason for row in parity.rows for reason in row.reasons)
 
 
@@ -127,4 +127,4 @@ def test_an_answerer_that_ignores_the_image_is_caught() -> None:
 
 def test_models_without_a_common_role_are_refused() -> None:
     with pytest.raises(ModelFailed, match="nothing to compare"):
-        list(compare((FakeRecoverer(), None), (None, LookingAnswerer()), CASES))
+        list(compare((FakeRecoverer(), None), (None, LookingAnswerer()), PROBES))

@@ -258,12 +258,12 @@ class Local(FakeRecoverer):
 
 
 def test_the_parity_gate_passes_the_same_model_and_catches_one_that_ignores_its_input(model: ServedModel) -> None:
-    cases = fixed_inputs(96)
-    *_, same = compare((Local(), None), (recoverer(model), None), cases, seeds=(0,))
+    probes = fixed_inputs(96)
+    *_, same = compare((Local(), None), (recoverer(model), None), probes, seeds=(0,))
     assert isinstance(same, Parity)
     assert same.passed, same.lines()
-    model.plan.extend(["ignores"] * len(cases))
-    *_, blind = compare((Local(), None), (recoverer(model), None), cases, seeds=(0,))
+    model.plan.extend(["ignores"] * len(probes))
+    *_, blind = compare((Local(), None), (recoverer(model), None), probes, seeds=(0,))
     assert isinstance(blind, Parity)
     assert not blind.passed
     assert "does not look at what it is sent" in blind.faults[0]
