@@ -5,8 +5,8 @@ from __future__ import annotations
 from ru1_app.domain import Question
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_INSTRUCT = "Answer with the letter of the right option only."
-_PAIR = "The first image is damaged; the second is an automatic recovery of it and may contain invented detail."
+INSTRUCT = "Answer with the letter of the right option only."
+PAIR = "The first image is damaged; the second is an automatic recovery of it and may contain invented detail."
 
 
 def prompt(question: Question, *, images: int = 1, instruct: bool = False) -> str:
@@ -16,7 +16,7 @@ def prompt(question: Question, *, images: int = 1, instruct: bool = False) -> st
         *(f"{letter}. {option}" for letter, option in zip(LETTERS, question.options, strict=False)),
     ]
     if instruct and images > 1:
-        lines.insert(0, _PAIR)
+        lines.insert(0, PAIR)
     if instruct and question.options:
-        lines.append(_INSTRUCT)
+        lines.append(INSTRUCT)
     return "\n".join(lines)

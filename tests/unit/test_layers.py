@@ -14,7 +14,7 @@ from ru1_app.config import ROOT
 PACKAGE = ROOT / "ru1_app"
 LAYERS = [  # outer to inner; a module may import its own room and inner layers
     {"app", "cli", "__main__"},
-    {"ui", "commands"},
+    {"ui", "commands", "serving"},
     {"wiring"},
     {"training"},
     {"pipeline", "parity", "asking", "flagging", "export", "scorecard", "uncertainty"},
@@ -23,8 +23,8 @@ LAYERS = [  # outer to inner; a module may import its own room and inner layers
     {"files"},
     {"domain", "errors", "__init__"},
 ]
-HEAVY = {"torch", "transformers", "diffusers", "open_clip", "gradio", "datasets", "pyarrow"}
-HOMES = {"gradio": {"ui"}, "sqlalchemy": {"store"}, "alembic": {"store"}}
+HEAVY = {"torch", "transformers", "diffusers", "open_clip", "gradio", "datasets", "pyarrow", "ray"}
+HOMES = {"gradio": {"ui"}, "sqlalchemy": {"store"}, "alembic": {"store"}, "ray": {"serving"}}
 
 
 def room(path: Path) -> str:
@@ -70,7 +70,8 @@ def test_libraries_stay_in_their_rooms(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["cli", "wiring", "pipeline", "flagging", "export", "store.sql", "scoring", "intake", "models"]
+    "module",
+    "cli wiring pipeline flagging export store.sql scoring intake models serving.wire_format".split(),
 )
 def test_a_module_comes_up_without_heavy_libraries(module: str) -> None:
     code = f"import sys, ru1_app.{module}; print(*sorted({HEAVY!r} & set(sys.modules)))"

@@ -1,0 +1,1 @@
+"""The app's models behind an OpenAI-compatible endpoint on a cluster (Ray Serve)."""
