@@ -14,7 +14,16 @@ from ru1_app.models.served.options import Options
 from ru1_app.models.served.transport import Call, Reply, Transport, last
 
 UNKNOWN = "unknown"
-_ENGINES = {"vllm", "vllm-omni", "sglang", "sglang-diffusion", "llamacpp", "lmdeploy", "tgi"}  # as `owned_by` says
+_ENGINES = {
+    "vllm",
+    "vllm-omni",
+    "sglang",
+    "sglang-diffusion",
+    "llamacpp",
+    "lmdeploy",
+    "tgi",
+    "ru1",
+}  # as `owned_by` says
 # Where engines tell their version, and which engine it is when nothing else says so.
 _VERSIONS = (("/version", "vllm"), ("/server_info", "sglang"), ("/get_server_info", "sglang"), ("/info", "tgi"))
 _REVISIONS = ("revision", "model_sha", "weight_version")
@@ -96,11 +105,14 @@ def _chosen(listed: list[Mapping[str, Any]], model: str | None, address: Address
 
 
 def _revision(asker: Transport, entry: Mapping[str, Any] | None, told: list[tuple[str, Mapping[str, Any]]]) -> str:
-    """What the server says of its weights; else the path or id that it was started with, if it goes by another."""
-    for _, said in told:
+    """What the server says of the weights, of this model first; else the path or id that it was started with, if it
+    goes by another.
+    """
+    for said in (entry or {}, *(said for _, said in told)):
         for name in _REVISIONS:
-            if said.get(name, "") not in _NONE:
-                return asker.sentences.clean(said[name], 80)
+            found = said.get(name, "")
+            if isinstance(found, str) and found not in _NONE:
+                return asker.sentences.clean(found, 80)
     root = (entry or {}).get("root")
     return asker.sentences.clean(root, 80) if isinstance(root, str) and root != (entry or {}).get("id") else UNKNOWN
 
