@@ -8,9 +8,13 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ru1_app.corruptions import CORRUPTIONS, Geometry
 from ru1_app.errors import InvalidInput
 
 T = TypeVar("T")
+
+STILL = tuple(name for name, entry in CORRUPTIONS.items() if entry.geometry is not Geometry.MOVED)
+"""The corruptions that leave things where they are, so that the clean image is what a recovery should equal."""
 
 TRAINED = (
     "motion_blur", "low_light", "fog", "defocus_blur", "gaussian_noise", "shot_noise",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,6 @@ from ru1_app.errors import InvalidInput
 from ru1_app.images import Image8
 from ru1_app.intake import read_file
 from ru1_app.models.embedded.net import thumbnail
-from ru1_app.training.config import TRAINED
 
 log = logging.getLogger(__name__)
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
@@ -47,11 +46,15 @@ def load_photos(folder: Path, smallest: int = 96, largest: int = 384) -> list[Im
 
 @dataclass(frozen=True)
 class Mix:
-    """What share of the inputs is left clean, corrupted twice, or a rendered scene."""
+    """What share of the inputs is left clean, corrupted twice, or a rendered scene; how often each corruption is drawn.
+
+    `weights` are relative, by name.
+    """
 
     clean: float
     second: float
     scene: float
+    weights: Mapping[str, float]
 
 
 class CorruptedCrops(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
@@ -105,7 +108,8 @@ class CorruptedCrops(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
             return clean
         count = 2 if rng.random() < self.mix.second else 1
         damaged = clean
-        for name in rng.choice(TRAINED, size=count, replace=False):
+        names, weights = list(self.mix.weights), np.array(list(self.mix.weights.values()))
+        for name in rng.choice(names, size=count, replace=False, p=weights / weights.sum()):
             severity = float(rng.uniform(0.05, 1.0)) / count
             damaged = corrupt(damaged, CorruptionSpec.of(str(name), severity, int(rng.integers(MAX_SEED))))
         return damaged

@@ -19,13 +19,15 @@ from typing import Any
 
 import torch
 from diffusers.schedulers import FlowMatchEulerDiscreteScheduler
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from ru1_app.errors import InvalidInput
 from ru1_app.models.embedded.net import RecoveryNet
 from ru1_app.models.embedded.pipeline import SourceFlowPipeline
-from ru1_app.training.config import load_config
+from ru1_app.training.config import STILL, load_config
 from ru1_app.training.data import CorruptedCrops, Mix, load_photos
 from ru1_app.training.losses import charbonnier, scale_nll, ssim
 
@@ -49,6 +51,8 @@ class SftConfig:
     clean_share: float
     second_share: float
     scene_share: float
+    emphasis: float
+    emphasised: list[str]
     path_share: float
     source_noise: float
     ssim_weight: float
@@ -58,6 +62,12 @@ class SftConfig:
     widths: list[int]
     encoder_blocks: list[int]
     decoder_blocks: list[int]
+    local_colour: bool
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """How often each corruption is drawn."""
+        return {name: self.emphasis if name in self.emphasised else 1.0 for name in STILL}
 
     def rate(self, step: int) -> float:
         """Learning rate: linear warm-up, constant, linear to zero over the last `decay` of the steps."""
@@ -69,10 +79,13 @@ class SftConfig:
 class Trainer:
     """Owns the network, its average, the optimiser and the step; nothing else knows of checkpoints."""
 
-    def __init__(self, config: SftConfig, out: Path, device: str) -> None:
+    def __init__(self, config: SftConfig, out: Path, device: str, init: Path | None = None) -> None:
         torch.manual_seed(config.seed)
         self.config, self.out, self.device = config, out, device
-        net = RecoveryNet(tuple(config.widths), tuple(config.encoder_blocks), tuple(config.decoder_blocks))
+        sizes = tuple(config.widths), tuple(config.encoder_blocks), tuple(config.decoder_blocks)
+        net = RecoveryNet(*sizes, local_colour=config.local_colour)
+        if init is not None:
+            start_from(net, init)
         self.net = net.to(device, memory_format=torch.channels_last)
         self.average = deepcopy(self.net).requires_grad_(False)
         self.optimizer = torch.optim.AdamW(self.net.parameters(), lr=config.lr, weight_decay=config.weight_decay)
@@ -136,6 +149,20 @@ class Trainer:
         self.step, self.seconds = state["step"], state["seconds"]
 
 
+def start_from(net: RecoveryNet, folder: Path) -> None:
+    """Take over the weights of an earlier model; what it lacks keeps its zero start.
+
+    Raises:
+        InvalidInput: it is of another shape.
+    """
+    state = load_file(folder / "net" / "diffusion_pytorch_model.safetensors")
+    own = net.state_dict()
+    wrong = [name for name, value in state.items() if name not in own or own[name].shape != value.shape]
+    if wrong or any(not name.startswith("local.") for name in own.keys() - state.keys()):
+        raise InvalidInput(f"The model in {folder} is of another shape than the configuration; {wrong[:3]} do not fit.")
+    net.load_state_dict(state, strict=False)
+
+
 def save_pipeline(net: RecoveryNet, source_noise: float, folder: Path) -> None:
     """The diffusers folder that the app loads, in half precision on disk."""
     half = deepcopy(net).to(torch.float16)
@@ -149,7 +176,7 @@ def batches(config: SftConfig, photos: Path, scenes: int, start: int, late: bool
     data = CorruptedCrops(
         pool,
         rendered,
-        Mix(config.clean_share, config.second_share, config.scene_share),
+        Mix(config.clean_share, config.second_share, config.scene_share, config.weights),
         batch=config.batch // 2 if late else config.batch,
         per_image=config.crops_per_image,
         crop=config.crop_late if late else config.crop,
@@ -164,10 +191,12 @@ def _render(count: int) -> list[Any]:
     return [render(sample_scene(1_000_000 + k), 320) for k in range(count)]
 
 
-def train(config: SftConfig, photos: Path, out: Path, *, device: str = "cpu", scenes: int = 300) -> None:
+def train(
+    config: SftConfig, photos: Path, out: Path, *, device: str = "cpu", scenes: int = 300, init: Path | None = None
+) -> None:
     """Train until `config.steps`, resuming from `out` if it holds a checkpoint."""
     out.mkdir(parents=True, exist_ok=True)
-    trainer = Trainer(config, out, device)
+    trainer = Trainer(config, out, device, init)
     turn = round(config.late * config.steps)
     with (
         tqdm(total=config.steps, initial=trainer.step, unit="step") as bar,
@@ -205,6 +234,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--photos", type=Path, required=True, help="folder of photos to train on")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint, log and model")
+    parser.add_argument("--init", type=Path, help="model folder whose weights to start from")
     parser.add_argument("--config", type=Path, default=Path(__file__).with_suffix(".toml"))
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -212,7 +242,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     config = load_config(SftConfig, arguments.config, arguments.overrides)
-    train(config, arguments.photos, arguments.out, device=arguments.device)
+    train(config, arguments.photos, arguments.out, device=arguments.device, init=arguments.init)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ corrupted image plus noise (t = 1). Three things differ from NAFNet (arXiv 2204.
 
 - Global pooling is replaced by a *context*: a thumbnail of the whole corrupted image, encoded once, that
   modulates every block. Crops in training and whole images in use then see the same statistics.
-- The context also predicts a colour map, so that light, fog and contrast need no deep receptive field.
+- The context also predicts a colour map, so that light and contrast need no deep receptive field; with `local_colour`
+  the deepest level adds a smooth gain and offset for each place, so that uneven veils (fog, flare, frost) need none either.
 - A *predicted scale* (per pixel, from a quarter of the resolution) says how far off the network expects
   to be: the uncertainty map, and the spread of its draws.
 """
@@ -109,6 +110,7 @@ class RecoveryNet(ModelMixin, ConfigMixin):
         encoder_blocks: tuple[int, ...] = (1, 1, 2, 3),
         decoder_blocks: tuple[int, ...] = (1, 1, 2),
         context_width: int = 128,
+        local_colour: bool = False,
     ) -> None:
         super().__init__()
         self.context = Context(context_width)
@@ -129,20 +131,21 @@ class RecoveryNet(ModelMixin, ConfigMixin):
         )
         self.change = nn.Conv2d(widths[0], 16, 3, padding=1)
         self.scale = nn.Conv2d(widths[1], 1, 3, padding=1)
-        for head in (self.colour, self.change, self.scale):
+        self.local = nn.Conv2d(widths[-1], 6, 1) if local_colour else None
+        for head in (self.colour, self.change, self.scale, *([self.local] if self.local else [])):
             for parameter in head.parameters():
                 nn.init.zeros_(parameter)
 
     def forward(self, x_t: Tensor, corrupted: Tensor, time: Tensor, thumbnail: Tensor) -> Prediction:
         context = self.context(thumbnail, time)
         h = self.stem(F.pixel_unshuffle(torch.cat([x_t, corrupted], dim=1) - 0.5, 2))
-        h, log_scale = self._unet(h, context)
+        h, deepest, log_scale = self._unet(h, context)
         change = F.pixel_shuffle(self.change(h), 2)
-        base = self._colour_map(corrupted, context)
+        base = self._local_map(self._colour_map(corrupted, context), deepest)
         clean = base + torch.sigmoid(change[:, 3:] + 2) * change[:, :3]
         return Prediction(clean, log_scale.clamp(MIN_LOG_SCALE, MAX_LOG_SCALE))
 
-    def _unet(self, h: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+    def _unet(self, h: Tensor, context: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         skips = []
         for level, blocks in enumerate(self.encoder):
             for block in cast(nn.ModuleList, blocks):
@@ -150,14 +153,22 @@ class RecoveryNet(ModelMixin, ConfigMixin):
             if level < len(self.down):
                 skips.append(h)
                 h = self.down[level](h)
-        log_scale = h
+        deepest = log_scale = h
         for level in reversed(range(len(self.up))):
             h = self.up[level](h) + skips[level]
             for block in cast(nn.ModuleList, self.decoder[level]):
                 h = block(h, context)
             if level == 1:
                 log_scale = self.scale(h) - 3.5
-        return h, log_scale
+        return h, deepest, log_scale
+
+    def _local_map(self, image: Tensor, deepest: Tensor) -> Tensor:
+        """A gain (in the logarithm) and an offset for each channel, smooth over the image."""
+        if self.local is None:
+            return image
+        field = F.interpolate(self.local(deepest), size=image.shape[-2:], mode="bilinear")
+        gain, offset = field.chunk(2, dim=1)
+        return torch.exp(gain.clamp(-2, 2)) * (image - 0.5) + 0.5 + offset
 
     def _colour_map(self, image: Tensor, context: Tensor) -> Tensor:
         """Per channel gain, offset and a quadratic term, with the gain in the logarithm."""
