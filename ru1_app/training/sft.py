@@ -173,12 +173,13 @@ def batches(config: SftConfig, photos: Path, scenes: int, start: int, late: bool
     """Endless batches from one worker process; `late` ones are larger crops in smaller number."""
     pool = load_photos(photos)
     rendered = _render(scenes) if config.scene_share > 0 else []
+    batch = config.batch // 2 if late else config.batch
     data = CorruptedCrops(
         pool,
         rendered,
         Mix(config.clean_share, config.second_share, config.scene_share, config.weights),
-        batch=config.batch // 2 if late else config.batch,
-        per_image=config.crops_per_image,
+        batch=batch,
+        per_image=min(config.crops_per_image, batch),
         crop=config.crop_late if late else config.crop,
         seed=config.seed * 1_000_003 + start,
     )

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 
-from ru1_app import __version__
 from ru1_app.config import Settings
 from ru1_app.corruptions import corrupt
 from ru1_app.domain import Question
-from ru1_app.errors import InvalidInput, ModelFailed
-from ru1_app.images import Image8, png_bytes
+from ru1_app.images import Image8
 from ru1_app.models.base import RecoverRequest
-from ru1_app.models.catalogue import Role
-from ru1_app.models.served.answerer import load_answerer
 from ru1_app.models.served.pictures import data_url
 from ru1_app.models.served.recoverer import load_recoverer
-from ru1_app.scoring import load_scorers
 from ru1_app.wiring import App
-from tests.served_client import asked, recover
+from tests.served_client import recover
 
 pytestmark = [pytest.mark.service, pytest.mark.weights]
 OBJECT_STORE = 80_000_000  # bytes; Ray's least is 75 MB

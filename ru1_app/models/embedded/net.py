@@ -5,8 +5,8 @@ corrupted image plus noise (t = 1). Three things differ from NAFNet (arXiv 2204.
 
 - Global pooling is replaced by a *context*: a thumbnail of the whole corrupted image, encoded once, that
   modulates every block. Crops in training and whole images in use then see the same statistics.
-- The context also predicts a colour map, so that light and contrast need no deep receptive field; with `local_colour`
-  the deepest level adds a smooth gain and offset for each place, so that uneven veils (fog, flare, frost) need none either.
+- The context also predicts a colour map, so that light and contrast need no deep receptive field; with
+  `local_colour` the deepest level adds a smooth gain and offset for each place, for uneven veils (fog, flare).
 - A *predicted scale* (per pixel, from a quarter of the resolution) says how far off the network expects
   to be: the uncertainty map, and the spread of its draws.
 """
