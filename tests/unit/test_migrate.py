@@ -41,7 +41,10 @@ def test_the_migrations_make_exactly_the_tables(settings: Settings) -> None:
 def fill_first_revision(url: str, blobs: Path) -> Case:
     """A database as revision 0001 left it, with one rated case, written with nothing of today's tables."""
     case, images = make_case()
-    case = rated(replace(case, recovery=replace(case.recovery, uncertainty=None), scores=(), answers=()))
+    answers = tuple(
+        replace(each, answered=replace(each.answered, probabilities=(), reading=None)) for each in case.answers
+    )
+    case = rated(replace(case, recovery=replace(case.recovery, uncertainty=None), scores=(), answers=answers))
     upgrade(url, "0001")
     store = Blobs(blobs)
     sample, recovery, rating = case.sample, case.recovery, case.ratings[0]
@@ -63,6 +66,14 @@ def fill_first_revision(url: str, blobs: Path) -> Case:
         "settings": json.dumps(dict(recovery.settings)), "seconds": recovery.seconds,
         "app_version": recovery.app_version, "created_at": recovery.created_at.replace(tzinfo=None).isoformat(" "),
     }))  # fmt: skip
+    for position, answer in enumerate(case.answers):
+        model = {f"model_{name}": getattr(answer.model, name) for name in ("id", "revision", "engine")}
+        said = answer.answered
+        rows.append(("answers", {
+            "recovery_id": recovery.id, "position": position, "condition": answer.condition, "text": said.text,
+            "choice": said.choice, "confidence": said.confidence, "in_scope": said.in_scope, "note": said.note,
+            "seconds": said.seconds, **model,
+        }))  # fmt: skip
     rows.append(("ratings", {
         "id": rating.id, "recovery_id": recovery.id, "source": rating.source, "stage": rating.stage,
         "verdict": rating.verdict, "severity": rating.severity, "answer_impact": rating.answer_impact,
@@ -86,6 +97,7 @@ def test_an_old_database_is_refused_then_upgraded(settings: Settings) -> None:
         Store(settings.url, settings.blob_dir)
     upgrade(settings.url)
     store = Store(settings.url, settings.blob_dir)
+    assert case.answers
     assert store.case(case.id) == case
     assert [found.id for found in store.cases(corruption="gaussian_noise")] == [case.id]
     chained, images = make_case(1)
