@@ -10,8 +10,9 @@ yet more like it than other images are. The out folder is in open_clip's own for
 from __future__ import annotations
 
 import argparse
+import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,7 +29,7 @@ from ru1_app.corruptions import CorruptionSpec, corrupt
 from ru1_app.corruptions.spec import MAX_SEED
 from ru1_app.errors import InvalidInput
 from ru1_app.images import Image8
-from ru1_app.training.config import TRAINED, load_config
+from ru1_app.training.config import STILL, load_config
 
 MODEL = json.loads(Path(__file__).with_name("clip_model.json").read_text("utf-8"))
 SIZE = MODEL["vision_cfg"]["image_size"]
@@ -52,6 +53,7 @@ class ClipConfig:
     rank_weight: float
     rank_margin: float
     checkpoint_every: int
+    log_every: int
 
     def rate(self, step: int) -> float:
         """Linear warm-up, then a half cosine to zero."""
@@ -87,7 +89,7 @@ class Views(IterableDataset[dict[str, Any]]):
     def _views(self, image: Image8, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         if rng.random() < 0.3:
             image = _zoom(image, rng)
-        name = str(rng.choice(TRAINED))
+        name = str(rng.choice(STILL))
         seed = int(rng.integers(MAX_SEED))
         light, strong = (
             corrupt(image, CorruptionSpec.of(name, float(severity), seed))
@@ -98,7 +100,17 @@ class Views(IterableDataset[dict[str, Any]]):
     def _caption(self, row: Captioned, rng: np.random.Generator) -> str:
         if row.label is None:
             return ""
-        return row.label if row.scene else str(rng.choice(TEMPLATES)).format(row.label)
+        return _partial(row.label, rng) if row.scene else str(rng.choice(TEMPLATES)).format(row.label)
+
+
+def _partial(caption: str, rng: np.random.Generator) -> str:
+    """The caption, or for half of the draws only some (three or more) of the things that it names."""
+    opening, things = caption.removesuffix(".").split(" with ", 1)
+    named = things.replace(" and a sign", ", a sign").split(", ")
+    if rng.random() < 0.5 or len(named) <= 3:
+        return caption
+    kept = sorted(rng.choice(len(named), int(rng.integers(3, len(named))), replace=False))
+    return f"{opening} with {', '.join(named[k] for k in kept)}."
 
 
 def _zoom(image: Image8, rng: np.random.Generator) -> Image8:
@@ -161,6 +173,25 @@ def losses(model: Any, tokenizer: Any, batch: dict[str, Any], config: ClipConfig
     return {"text": to_text, "image": to_image, "rank": rank}
 
 
+class Log:
+    """`log.csv`: the means of the losses over every `every` steps."""
+
+    def __init__(self, path: Path, every: int) -> None:
+        self._path, self._every, self._sums = path, every, dict[str, float]()
+
+    def add(self, step: int, parts: Mapping[str, float]) -> None:
+        """One step's losses."""
+        self._sums = {name: self._sums.get(name, 0.0) + value for name, value in parts.items()}
+        if step % self._every == 0:
+            means = (f"{value / self._every:.4f}" for value in self._sums.values())
+            new = not self._path.exists()
+            with self._path.open("a", newline="") as file:
+                writer = csv.writer(file)
+                writer.writerows([["step", *self._sums]] if new else [])
+                writer.writerow([step, *means])
+            self._sums = {}
+
+
 def train(config: ClipConfig, photos: list[Captioned], scenes: list[Captioned], out: Path) -> None:
     """Train until `config.steps`, resuming from `out` if it holds a checkpoint."""
     from open_clip import CLIP, SimpleTokenizer
@@ -171,6 +202,7 @@ def train(config: ClipConfig, photos: list[Captioned], scenes: list[Captioned], 
     tokenizer = SimpleTokenizer(context_length=MODEL["text_cfg"]["context_length"])
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay)
     step = _resume(model, optimizer, out)
+    log = Log(out / "log.csv", config.log_every)
     loader = iter(DataLoader(Views(photos, scenes, config, step), batch_size=None, num_workers=1, prefetch_factor=4))
     with tqdm(total=config.steps, initial=step, unit="step") as bar:
         while step < config.steps:
@@ -184,7 +216,7 @@ def train(config: ClipConfig, photos: list[Captioned], scenes: list[Captioned], 
             optimizer.step()
             step += 1
             bar.update()
-            bar.set_postfix({name: f"{float(value.detach()):.3f}" for name, value in parts.items()})
+            log.add(step, {name: float(value.detach()) for name, value in parts.items()})
             if step % config.checkpoint_every == 0 or step == config.steps:
                 save(model, optimizer, step, out)
 

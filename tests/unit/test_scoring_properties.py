@@ -41,6 +41,13 @@ def test_a_score_is_in_range_or_has_a_reason(scorer: Scorer, seed: int, height: 
         assert score.value is None or scorer.spec.low - 1e-6 <= score.value <= scorer.spec.high + 1e-6
 
 
+def test_the_farthest_colours_are_within_the_range_of_the_colour_difference() -> None:
+    lime, navy = (np.full((8, 8, 3), colour, np.uint8) for colour in ((143, 255, 0), (0, 0, 110)))
+    (score,) = CIEDE2000.score([Pair(lime, navy)])
+    assert score.value is not None
+    assert 119 < score.value <= CIEDE2000.spec.high
+
+
 @pytest.mark.parametrize("scorer", COMPARING, ids=[scorer.spec.name for scorer in COMPARING])
 def test_comparing_is_symmetric_and_does_not_change_the_images(scorer: Scorer) -> None:
     a, b = images(1, 170, 165)
