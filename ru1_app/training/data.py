@@ -44,6 +44,13 @@ def load_photos(folder: Path, smallest: int = 96, largest: int = 384) -> list[Im
     return photos
 
 
+def load_scenes(count: int) -> list[Image8]:
+    """Rendered road scenes of 320 pixels, from seeds that no held-out check uses."""
+    from ru1_app.scenes import render, sample_scene
+
+    return [render(sample_scene(1_000_000 + k), 320) for k in range(count)]
+
+
 @dataclass(frozen=True)
 class Mix:
     """What share of the inputs is left clean, corrupted twice, or a rendered scene; how often each corruption is drawn.

@@ -28,7 +28,7 @@ from ru1_app.errors import InvalidInput
 from ru1_app.models.embedded.net import RecoveryNet
 from ru1_app.models.embedded.pipeline import SourceFlowPipeline
 from ru1_app.training.config import STILL, load_config
-from ru1_app.training.data import CorruptedCrops, Mix, load_photos
+from ru1_app.training.data import CorruptedCrops, Mix, load_photos, load_scenes
 from ru1_app.training.losses import charbonnier, scale_nll, ssim
 
 
@@ -172,7 +172,7 @@ def save_pipeline(net: RecoveryNet, source_noise: float, folder: Path) -> None:
 def batches(config: SftConfig, photos: Path, scenes: int, start: int, late: bool) -> DataLoader[Any]:
     """Endless batches from one worker process; `late` ones are larger crops in smaller number."""
     pool = load_photos(photos)
-    rendered = _render(scenes) if config.scene_share > 0 else []
+    rendered = load_scenes(scenes) if config.scene_share > 0 else []
     batch = config.batch // 2 if late else config.batch
     data = CorruptedCrops(
         pool,
@@ -184,12 +184,6 @@ def batches(config: SftConfig, photos: Path, scenes: int, start: int, late: bool
         seed=config.seed * 1_000_003 + start,
     )
     return DataLoader(data, batch_size=None, num_workers=1, prefetch_factor=8)
-
-
-def _render(count: int) -> list[Any]:
-    from ru1_app.scenes import render, sample_scene
-
-    return [render(sample_scene(1_000_000 + k), 320) for k in range(count)]
 
 
 def train(

@@ -17,7 +17,7 @@ LAYERS = [  # outer to inner; a module may import its own room and inner layers
     {"ui", "commands", "serving"},
     {"wiring"},
     {"training"},
-    {"pipeline", "parity", "asking", "flagging", "export", "scorecard", "uncertainty"},
+    {"pipeline", "parity", "asking", "flagging", "export", "scorecard", "uncertainty", "rewards"},
     {"store", "models", "scoring", "scenes", "protocol", "corruptions", "intake"},
     {"images", "config", "jobs"},
     {"files"},

@@ -1,0 +1,182 @@
+"""The loop of stage II: draw, reward, compare within the group, take a step."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ru1_app.errors import InvalidInput
+from ru1_app.rewards import WeightedReward
+from ru1_app.training.rl.objective import advantages, objective
+from ru1_app.training.rl.policy import Inputs, Policy, Rollout
+from ru1_app.training.rl.scale import ScalePolicy
+from ru1_app.training.rl.sde import SdePolicy
+
+
+@dataclass(frozen=True)
+class RlConfig:
+    """Keys of rl.toml, explained there."""
+
+    seed: int
+    iterations: int
+    inputs: int
+    group: int
+    crop: int
+    lr: float
+    warmup: int
+    clip: float
+    beta: float
+    updates: int
+    max_norm: float
+    ema: float
+    policy: str
+    cell: int
+    temperature: float
+    sde_steps: int
+    sde_noise: float
+    rewards: dict[str, float]
+    clean_share: float
+    second_share: float
+    scene_share: float
+    checkpoint_every: int
+    log_every: int
+
+
+def policy_of(config: RlConfig, source_noise: float) -> Policy:
+    """The policy that the settings name; `source_noise` is that of the flow.
+
+    Raises:
+        InvalidInput: there is no such policy.
+    """
+    if config.policy == "scale":
+        return ScalePolicy(config.cell, config.temperature)
+    if config.policy == "sde":
+        return SdePolicy(config.sde_steps, config.sde_noise, source_noise)
+    raise InvalidInput(f"There is no policy {config.policy!r}. There are: scale, sde.")
+
+
+class Report(NamedTuple):
+    """What one iteration says of itself; `rewards` are means over all draws, by name."""
+
+    rewards: Mapping[str, float]
+    spread: float  # mean deviation of the total reward within a group
+    ratio: float
+    clipped: float
+    kl: float
+    norm: float
+    psnr: float  # dB of the draws; watched, never a reward
+
+    def as_dict(self) -> dict[str, float]:
+        """Flat, for a log."""
+        return {**self.rewards, **{name: value for name, value in self._asdict().items() if name != "rewards"}}
+
+
+class Trainer:
+    """Owns the weights, their average, the reference and the optimiser. `net` is called as `RecoveryNet` is."""
+
+    def __init__(self, net: nn.Module, policy: Policy, reward: WeightedReward, config: RlConfig) -> None:
+        self.net, self.policy, self.reward, self.config = net, policy, reward, config
+        self.reference = deepcopy(net).requires_grad_(False)
+        self.average = deepcopy(net).requires_grad_(False)
+        self.optimizer = torch.optim.AdamW(net.parameters(), lr=config.lr, weight_decay=0.0)
+        self.generator = torch.Generator().manual_seed(config.seed)
+        self.iteration = 0
+
+    def update(self, inputs: Inputs) -> Report:
+        """One iteration on these inputs."""
+        rollout = self.policy.sample(self.net, inputs, self.config.group, self.generator)
+        rewards = self._judge(rollout)
+        advantage = advantages(rewards["total"])
+        with torch.no_grad():
+            reference = self.policy.evaluate(self.reference, rollout) if self.config.beta else None
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.lr * min(1.0, (self.iteration + 1) / self.config.warmup)
+        for _ in range(self.config.updates):
+            current = self.policy.evaluate(self.net, rollout)
+            aim = objective(
+                current,
+                rollout.log_probs,
+                advantage,
+                clip=self.config.clip,
+                reference=reference,
+                beta=self.config.beta,
+            )
+            self.optimizer.zero_grad(set_to_none=True)
+            aim.loss.backward()
+            norm = torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.config.max_norm)
+            self.optimizer.step()
+        self.iteration += 1
+        self._follow()
+        error = (rollout.images - inputs.clean[:, None]).square().flatten(2).mean(2).clamp(min=1e-8)
+        return Report(
+            {name: float(value.mean()) for name, value in rewards.items()},
+            float(rewards["total"].std(1, correction=0).mean()),
+            ratio=float(aim.ratio),
+            clipped=float(aim.clipped),
+            kl=float(aim.kl),
+            norm=float(norm),
+            psnr=float(-10 * error.log10().mean()),
+        )
+
+    def _judge(self, rollout: Rollout) -> dict[str, Tensor]:
+        """The rewards [N, G] by name."""
+        count, group = rollout.images.shape[:2]
+        clean = rollout.inputs.clean.repeat_interleave(group, 0)
+        values = self.reward(rollout.images.flatten(0, 1), clean)
+        return {name: value.view(count, group) for name, value in values.items()}
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        for mean, value in zip(self.average.parameters(), self.net.parameters(), strict=True):
+            mean.lerp_(value, 1 - self.config.ema)
+
+    def state(self) -> dict[str, Any]:
+        """All that a resumed run needs; the reference too, because the model it came from may be gone."""
+        nets = {name: getattr(self, name).state_dict() for name in ("net", "average", "reference", "optimizer")}
+        return {
+            **nets,
+            "iteration": self.iteration,
+            "generator": self.generator.get_state(),
+            "config": asdict(self.config),
+        }
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state()`."""
+        for name in ("net", "average", "reference", "optimizer"):
+            getattr(self, name).load_state_dict(state[name])
+        self.iteration = state["iteration"]
+        self.generator.set_state(state["generator"])
+
+
+def run(trainer: Trainer, source: Iterator[Inputs], folder: Path) -> Iterator[Report]:
+    """Train to the end, yielding each iteration's report; keeps `checkpoint.pt` and `log.csv` in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config, sums = trainer.config, dict[str, float]()
+    while trainer.iteration < config.iterations:
+        report = trainer.update(next(source))
+        sums = {name: sums.get(name, 0.0) + value for name, value in report.as_dict().items()}
+        if trainer.iteration % config.log_every == 0:
+            _log(
+                folder / "log.csv", trainer.iteration, {name: value / config.log_every for name, value in sums.items()}
+            )
+            sums = {}
+        if trainer.iteration % config.checkpoint_every == 0 or trainer.iteration == config.iterations:
+            part = folder / "checkpoint.pt.part"
+            torch.save(trainer.state(), part)
+            part.replace(folder / "checkpoint.pt")
+        yield report
+
+
+def _log(path: Path, iteration: int, means: Mapping[str, float]) -> None:
+    new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerows([["iteration", *means]] if new else [])
+        writer.writerow([iteration, *(f"{value:.6g}" for value in means.values())])
