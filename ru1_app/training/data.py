@@ -123,4 +123,4 @@ class CorruptedCrops(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
 
 
 def _tensor(image: Image8) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).float() / 255
+    return torch.tensor(image).permute(2, 0, 1).float() / 255

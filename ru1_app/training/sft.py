@@ -2,34 +2,35 @@
 
     python -m ru1_app.training.sft --photos DIR --out runs/sft          # resumes where it stopped
     python -m ru1_app.training.sft --photos DIR --out runs/sft --set steps=2000
+    accelerate launch -m ru1_app.training.sft --photos DIR --out runs/sft  # several GPUs, bf16
 
-The out folder holds `checkpoint.pt` (to resume), `log.csv`, and `model/`, a diffusers folder of the
-averaged weights that the app loads as it is.
+The out folder holds `checkpoint.pt` (to resume), `log.csv`, `tensorboard/`, `samples/` (corrupted, recovered, clean)
+and `model/`, a diffusers folder of the averaged weights that the app loads as it is.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import time
+from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from diffusers.schedulers import FlowMatchEulerDiscreteScheduler
-from safetensors.torch import load_file
+from accelerate import Accelerator
 from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from ru1_app.errors import InvalidInput
+from ru1_app.images import Image8
 from ru1_app.models.embedded.net import RecoveryNet
-from ru1_app.models.embedded.pipeline import SourceFlowPipeline
 from ru1_app.training.config import STILL, load_config
 from ru1_app.training.data import CorruptedCrops, Mix, load_photos, load_scenes
 from ru1_app.training.losses import charbonnier, scale_nll, ssim
+from ru1_app.training.run_log import RunLog
+from ru1_app.training.weights import save_pipeline, start_from
 
 
 @dataclass(frozen=True)
@@ -79,19 +80,20 @@ class SftConfig:
 class Trainer:
     """Owns the network, its average, the optimiser and the step; nothing else knows of checkpoints."""
 
-    def __init__(self, config: SftConfig, out: Path, device: str, init: Path | None = None) -> None:
-        torch.manual_seed(config.seed)
-        self.config, self.out, self.device = config, out, device
+    def __init__(self, config: SftConfig, out: Path, accelerator: Accelerator, init: Path | None = None) -> None:
+        torch.manual_seed(config.seed + accelerator.process_index)
+        self.config, self.out, self.accelerator = config, out, accelerator
         sizes = tuple(config.widths), tuple(config.encoder_blocks), tuple(config.decoder_blocks)
         net = RecoveryNet(*sizes, local_colour=config.local_colour)
         if init is not None:
             start_from(net, init)
-        self.net = net.to(device, memory_format=torch.channels_last)
+        self.net = net.to(accelerator.device, memory_format=torch.channels_last)
         self.average = deepcopy(self.net).requires_grad_(False)
-        self.optimizer = torch.optim.AdamW(self.net.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+        optimizer = torch.optim.AdamW(self.net.parameters(), lr=config.lr, weight_decay=config.weight_decay)
         self.step, self.seconds = 0, 0.0
         if (out / "checkpoint.pt").exists():
-            self._resume()
+            self._resume(optimizer)
+        self._run, self.optimizer = accelerator.prepare(self.net, optimizer)
 
     def update(self, corrupted: Tensor, clean: Tensor, thumbs: Tensor) -> dict[str, float]:
         """One optimiser step; returns the parts of the loss."""
@@ -100,8 +102,8 @@ class Trainer:
         parts = self._losses(corrupted, clean, thumbs)
         loss = parts["l1"] + self.config.ssim_weight * (1 - parts["ssim"]) + self.config.scale_weight * parts["nll"]
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 0.5)
+        self.accelerator.backward(loss)
+        self.accelerator.clip_grad_norm_(self.net.parameters(), 0.5)
         self.optimizer.step()
         self.step += 1
         keep = min(self.config.ema, (1 + self.step) / (10 + self.step))
@@ -111,14 +113,14 @@ class Trainer:
         return {name: float(value.detach()) for name, value in parts.items()}
 
     def _losses(self, corrupted: Tensor, clean: Tensor, thumbs: Tensor) -> dict[str, Tensor]:
-        corrupted = corrupted.to(self.device, memory_format=torch.channels_last)
-        clean, thumbs = clean.to(self.device), thumbs.to(self.device)
-        count = len(clean)
-        on_path = torch.rand(count, device=self.device) < self.config.path_share
-        at = torch.where(on_path, torch.rand(count, device=self.device), torch.ones(()))
+        device = self.accelerator.device
+        corrupted = corrupted.to(device, memory_format=torch.channels_last)
+        clean, thumbs = clean.to(device), thumbs.to(device)
+        on_path, random = torch.rand(2, len(clean), device=device)
+        at = torch.where(on_path < self.config.path_share, random, 1.0)
         source = corrupted + self.config.source_noise * torch.randn_like(corrupted)
         x_t = torch.lerp(clean, source, at[:, None, None, None])
-        prediction = self.net(x_t, corrupted, at, thumbs)
+        prediction = self._run(x_t, corrupted, at, thumbs)
         return {
             "l1": charbonnier(prediction.clean, clean),
             "ssim": ssim(prediction.clean, clean),
@@ -126,12 +128,23 @@ class Trainer:
             "gain": (corrupted - clean).abs().mean() - (prediction.clean - clean).abs().mean(),
         }
 
+    @torch.no_grad()
+    def recovered(self, corrupted: Tensor, thumbs: Tensor) -> Tensor:
+        """The averaged weights' recoveries, in one step."""
+        at = torch.ones(len(corrupted), device=self.accelerator.device)
+        y = corrupted.to(self.accelerator.device, memory_format=torch.channels_last)
+        clean: Tensor = self.average(y, y, at, thumbs.to(y.device)).clean
+        return clean
+
     def save(self) -> None:
-        """Write the checkpoint (atomically) and the averaged weights as a diffusers folder."""
+        """Write the checkpoint (atomically) and the averaged weights as a diffusers folder; the main process only."""
+        if not self.accelerator.is_main_process:
+            return
         state = {
             "net": self.net.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "random": torch.get_rng_state(),
             "step": self.step,
             "seconds": self.seconds,
             "config": asdict(self.config),
@@ -141,47 +154,38 @@ class Trainer:
         part.replace(self.out / "checkpoint.pt")
         save_pipeline(self.average, self.config.source_noise, self.out / "model")
 
-    def _resume(self) -> None:
-        state: dict[str, Any] = torch.load(self.out / "checkpoint.pt", map_location=self.device, weights_only=True)
+    def _resume(self, optimizer: torch.optim.Optimizer) -> None:
+        path = self.out / "checkpoint.pt"
+        state: dict[str, Any] = torch.load(path, map_location=self.accelerator.device, weights_only=True)
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        optimizer.load_state_dict(state["optimizer"])
         self.step, self.seconds = state["step"], state["seconds"]
+        if "random" in state and self.accelerator.num_processes == 1:
+            torch.set_rng_state(state["random"].cpu())
 
 
-def start_from(net: RecoveryNet, folder: Path) -> None:
-    """Take over the weights of an earlier model; what it lacks keeps its zero start.
-
-    Raises:
-        InvalidInput: it is of another shape.
-    """
-    state = load_file(folder / "net" / "diffusion_pytorch_model.safetensors")
-    own = net.state_dict()
-    wrong = [name for name, value in state.items() if name not in own or own[name].shape != value.shape]
-    if wrong or any(not name.startswith("local.") for name in own.keys() - state.keys()):
-        raise InvalidInput(f"The model in {folder} is of another shape than the configuration; {wrong[:3]} do not fit.")
-    net.load_state_dict(state, strict=False)
+SHOWN = 999_999  # the step whose batch the sample grids show, in every run
 
 
-def save_pipeline(net: RecoveryNet, source_noise: float, folder: Path) -> None:
-    """The diffusers folder that the app loads, in half precision on disk."""
-    half = deepcopy(net).to(torch.float16)
-    SourceFlowPipeline(half, FlowMatchEulerDiscreteScheduler(), source_noise).save_pretrained(folder)
+class Pool(NamedTuple):
+    """What crops are cut from."""
+
+    photos: list[Image8]
+    scenes: list[Image8]
 
 
-def batches(config: SftConfig, photos: Path, scenes: int, start: int, late: bool) -> DataLoader[Any]:
+def batches(config: SftConfig, pool: Pool, start: int, late: bool, process: int = 0) -> DataLoader[Any]:
     """Endless batches from one worker process; `late` ones are larger crops in smaller number."""
-    pool = load_photos(photos)
-    rendered = load_scenes(scenes) if config.scene_share > 0 else []
     batch = config.batch // 2 if late else config.batch
     data = CorruptedCrops(
-        pool,
-        rendered,
+        pool.photos,
+        pool.scenes,
         Mix(config.clean_share, config.second_share, config.scene_share, config.weights),
         batch=batch,
         per_image=min(config.crops_per_image, batch),
         crop=config.crop_late if late else config.crop,
-        seed=config.seed * 1_000_003 + start,
+        seed=config.seed * 1_000_003 + start + process * 500_009,
     )
     return DataLoader(data, batch_size=None, num_workers=1, prefetch_factor=8)
 
@@ -190,36 +194,33 @@ def train(
     config: SftConfig, photos: Path, out: Path, *, device: str = "cpu", scenes: int = 300, init: Path | None = None
 ) -> None:
     """Train until `config.steps`, resuming from `out` if it holds a checkpoint."""
-    out.mkdir(parents=True, exist_ok=True)
-    trainer = Trainer(config, out, device, init)
+    log = RunLog(out, config.log_every)
+    trainer = Trainer(config, out, Accelerator(cpu=device == "cpu"), init)
+    pool = Pool(load_photos(photos), load_scenes(scenes) if config.scene_share > 0 else [])
+    shown = next(iter(batches(config, pool, SHOWN, True).dataset))  # drawn here, not in a worker
     turn = round(config.late * config.steps)
-    with (
-        tqdm(total=config.steps, initial=trainer.step, unit="step") as bar,
-        (out / "log.csv").open("a") as log,
-    ):
+    with tqdm(total=config.steps, initial=trainer.step, unit="step") as bar:
         for late, end in ((False, turn), (True, config.steps)):
             if trainer.step < end:
-                _phase(trainer, batches(config, photos, scenes, trainer.step, late), end, bar, csv.writer(log))
-    trainer.save()
+                source = batches(config, pool, trainer.step, late, trainer.accelerator.process_index)
+                for _ in _steps(trainer, source, end, log):
+                    bar.update()
+                    if trainer.step % config.checkpoint_every == 0 or trainer.step == config.steps:
+                        trainer.save()
+                        log.samples(trainer.step, shown[0], trainer.recovered(shown[0], shown[2]), shown[1])
+    log.close()
 
 
-def _phase(trainer: Trainer, source: DataLoader[Any], end: int, bar: Any, log: Any) -> None:
-    sums: dict[str, float] = {}
+def _steps(trainer: Trainer, source: DataLoader[Any], end: int, log: RunLog) -> Iterator[int]:
+    """Yield the number of each step taken up to `end`."""
     began = time.monotonic()
     for batch in source:
         parts = trainer.update(*batch)
         now = time.monotonic()
         trainer.seconds += now - began
         began = now
-        sums = {name: sums.get(name, 0.0) + value for name, value in parts.items()}
-        bar.update()
-        if trainer.step % trainer.config.log_every == 0:
-            means = {name: value / trainer.config.log_every for name, value in sums.items()}
-            log.writerow([trainer.step, round(trainer.seconds, 1), *(f"{value:.5f}" for value in means.values())])
-            bar.set_postfix({name: f"{value:.4f}" for name, value in means.items()})
-            sums = {}
-        if trainer.step % trainer.config.checkpoint_every == 0:
-            trainer.save()
+        log.add(trainer.step, {"seconds": trainer.seconds, **parts})
+        yield trainer.step
         if trainer.step >= end:
             return
 

@@ -19,7 +19,9 @@ from ru1_app.models.embedded.net import RecoveryNet, thumbnail
 from ru1_app.scoring.ssim import ssim
 from ru1_app.training import losses
 from ru1_app.training.config import load_config
-from ru1_app.training.sft import SftConfig, save_pipeline, train
+from ru1_app.training.run_log import read_log
+from ru1_app.training.sft import SftConfig, train
+from ru1_app.training.weights import save_pipeline
 
 
 @pytest.fixture(scope="module")
@@ -123,8 +125,11 @@ def test_training_learns_resumes_and_writes_a_model(tmp_path: Path) -> None:
     path = Path(train.__code__.co_filename).with_suffix(".toml")
     for steps in (2, 4):
         train(load_config(SftConfig, path, [*small, f"steps={steps}"]), tmp_path / "photos", tmp_path / "out")
-    lines = (tmp_path / "out/log.csv").read_text().splitlines()
-    assert [int(line.split(",")[0]) for line in lines] == [1, 2, 3, 4]
+    log = read_log(tmp_path / "out/log.csv")
+    assert log["step"] == [1, 2, 3, 4]
+    assert all(len(log[name]) == 4 for name in ("l1", "ssim", "nll", "gain"))
+    assert {path.name for path in (tmp_path / "out/samples").iterdir()} == {"0000002.png", "0000004.png"}
+    assert list((tmp_path / "out/tensorboard").iterdir())
     assert recover(load(tmp_path / "out/model"), np.zeros((40, 40, 3), np.uint8)).images[0].shape == (40, 40, 3)
 
 

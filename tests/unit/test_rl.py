@@ -27,7 +27,7 @@ from ru1_app.training.rl.trainer import RlConfig, Trainer, run
 SIDE = 8
 TARGET = 0.7
 CONFIG = load_config(RlConfig, Path(trainer_module.__file__).with_name("rl.toml"))
-POLICIES: list[Policy] = [ScalePolicy(4, 1.0), SdePolicy(4, 1.0, 0.2)]
+POLICIES: list[Policy] = [ScalePolicy(4, 1.0, 0.1), SdePolicy(4, 1.0, 0.2)]
 
 
 class Toy(nn.Module):
@@ -108,7 +108,8 @@ def test_log_probabilities_are_those_of_the_normal_distribution(policy: Policy) 
     rollout = policy.sample(net, inputs(2), 3, torch.Generator().manual_seed(1))
     found = policy.evaluate(net, rollout)
     if isinstance(policy, ScalePolicy):
-        normal = torch.distributions.Normal(torch.tensor(0.4), torch.tensor(0.05))
+        mean, std = (torch.tensor([a, a, a, b, b])[:, None, None] for a, b in ((0.4, 0.0), (0.05, 0.1)))
+        normal = torch.distributions.Normal(mean, std)
         expected = normal.log_prob(rollout.states).flatten(2).mean(2)[..., None]
     else:
         normal = torch.distributions.Normal(found.means, found.stds)
@@ -172,11 +173,11 @@ def test_advantages_compare_within_the_group_only(values: list[float], shift: fl
     assert torch.allclose(advantages(group + shift), found, atol=1e-6)
     if group[0].std() > 0.1:
         assert torch.allclose(advantages(group * scale), found, atol=2e-2)
-        assert int(found[0].argmax()) == int(group[0].argmax())
+        assert float(found[0, group[0].argmax()]) == pytest.approx(float(found[0].max()), abs=1e-6)
 
 
 def test_a_ratio_beyond_the_clip_earns_nothing() -> None:
-    policy, net = ScalePolicy(4, 1.0), Toy()
+    policy, net = ScalePolicy(4, 1.0, 0.1), Toy()
     rollout = policy.sample(net, inputs(1), 2, torch.Generator().manual_seed(0))
     moved = policy.evaluate(Toy(0.6), rollout)
     old = moved.log_probs.detach() - 1.0  # every draw has become e times as likely
@@ -189,12 +190,12 @@ def test_a_ratio_beyond_the_clip_earns_nothing() -> None:
 
 
 def test_a_resumed_run_is_the_run_that_was_not_cut() -> None:
-    whole, cut = (toy_trainer(ScalePolicy(4, 1.0), nearness) for _ in range(2))
+    whole, cut = (toy_trainer(ScalePolicy(4, 1.0, 0.1), nearness) for _ in range(2))
     for _ in range(6):
         whole.update(inputs())
     for _ in range(3):
         cut.update(inputs())
-    resumed = toy_trainer(ScalePolicy(4, 1.0), nearness)
+    resumed = toy_trainer(ScalePolicy(4, 1.0, 0.1), nearness)
     resumed.resume(cut.state())
     for _ in range(3):
         resumed.update(inputs())

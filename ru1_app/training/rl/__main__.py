@@ -7,35 +7,19 @@ weights that the app loads as it is.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
 import torch
-from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from ru1_app.models.embedded.net import RecoveryNet
 from ru1_app.models.embedded.pipeline import SourceFlowPipeline
 from ru1_app.rewards import reward_of
-from ru1_app.training.config import STILL, load_config
-from ru1_app.training.data import CorruptedCrops, Mix, load_photos, load_scenes
-from ru1_app.training.rl.policy import Inputs
+from ru1_app.training.config import load_config
+from ru1_app.training.rl.source import inputs_of
 from ru1_app.training.rl.trainer import RlConfig, Trainer, policy_of, run
-from ru1_app.training.sft import save_pipeline
-
-
-def inputs_of(config: RlConfig, photos: Path, start: int, device: str) -> Iterator[Inputs]:
-    """Endless inputs from one worker process, from iteration `start` on."""
-    mix = Mix(config.clean_share, config.second_share, config.scene_share, dict.fromkeys(STILL, 1.0))
-    seed = config.seed * 1_000_003 + start + 500_000
-    scenes = load_scenes(300) if config.scene_share else []
-    data = CorruptedCrops(
-        load_photos(photos), scenes, mix, batch=config.inputs, per_image=1, crop=config.crop, seed=seed
-    )
-    for corrupted, clean, thumbnails in DataLoader(data, batch_size=None, num_workers=1, prefetch_factor=8):
-        corrupted = corrupted.to(device, memory_format=torch.channels_last)
-        yield Inputs(corrupted, clean.to(device), thumbnails.to(device))
+from ru1_app.training.weights import save_pipeline
 
 
 def main() -> None:

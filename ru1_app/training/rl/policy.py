@@ -20,8 +20,8 @@ class Inputs(NamedTuple):
 class Rollout(NamedTuple):
     """G draws for each of N inputs, in T random steps.
 
-    `images` [N, G, 3, H, W] in [0, 1]; `log_probs` [N, G, T] under the weights that drew; `states` and `stds` are the
-    policy's own: what it went through, and how widely it drew.
+    `images` [N, G, 3, H, W] in [0, 1]; `log_probs` [N, G, T] under the weights that drew; `states`, `stds` and
+    `directions` are the policy's own: what it went through, how widely it drew, and along what.
     """
 
     inputs: Inputs
@@ -29,6 +29,7 @@ class Rollout(NamedTuple):
     log_probs: Tensor
     states: Tensor
     stds: Tensor
+    directions: tuple[Tensor, ...] = ()
 
 
 class Evaluated(NamedTuple):

@@ -1,12 +1,20 @@
 """The predicted-scale policy: one step, whose uncertainty the network itself predicts.
 
-A recovery is the network's detail plus a draw of its low-resolution content: with m the means of the predicted clean
-image over cells of c x c pixels and s the predicted scale there (times a temperature),
+For each cell of c x c pixels of a recovery x^ five numbers are drawn:
 
-    action a ~ N(m, s^2),    image = clean + upsample(a - m).
+- the mean colour m, three numbers, with the predicted scale s (times a temperature) as deviation;
+- how much of its own detail d = x^ - upsample(m) it has more or less of, with deviation `strength`;
+- how much it takes over of the detail e of the corrupted image that is not along d, with the same deviation.
 
-The log probability of an action is exact, and its gradient reaches the network through m. The detail within the cells
-is not drawn, so nothing is learned about it; the KL term holds it where it was, as though it had the cells' deviation.
+    a ~ N(mean(x^), std^2),    image = x^ + upsample(a_m - m) + upsample(a_d) d + upsample(a_e) e.
+
+The directions d and e are those of the weights that drew. Under other weights the means are the cells' colours and
+the projections of what the recovery has changed by onto d and e, so the log probability of an action is exact and its
+gradient reaches the network. What lies outside of these directions is not drawn and nothing is learned about it; the KL
+term holds it where it was, as though it had the colours' deviation.
+
+Draws come in pairs of opposite noise: each is distributed as above, but what noise costs whatever its sign cancels in
+the gradient (antithetic variates).
 """
 
 from __future__ import annotations
@@ -21,35 +29,63 @@ from ru1_app.models.embedded.pipeline import GRAIN
 from ru1_app.training.rl.policy import Evaluated, Inputs, Rollout, log_prob
 
 LEAST_STD = 0.003  # less than one level of 255 cannot be seen, and makes ratios wild
+FAINT = 3 * 0.02**2  # squared detail of a pixel, summed over channels, below which a direction fades out
 
 
 class ScalePolicy:
     """See the module. `cell` is in pixels, a multiple of 4; sides of the inputs are multiples of it."""
 
-    def __init__(self, cell: int, temperature: float) -> None:
-        self._cell, self._temperature = cell, temperature
+    def __init__(self, cell: int, temperature: float, strength: float) -> None:
+        self._cell, self._temperature, self._strength = cell, temperature, strength
 
     @torch.no_grad()
     def sample(self, net: nn.Module, inputs: Inputs, group: int, generator: torch.Generator) -> Rollout:
-        """See `Policy.sample`; T = 1."""
+        """See `Policy.sample`; T = 1. `directions` are x^, d and e [N, 3, H, W] each."""
         prediction = _predict(net, inputs)
-        means = F.avg_pool2d(prediction.clean, self._cell)[:, None]
-        scale = F.avg_pool2d(prediction.log_scale.exp(), self._cell // GRAIN)[:, None]
-        stds = (self._temperature * scale).clamp(min=LEAST_STD)
-        shape = (len(means), group, *means.shape[2:])
-        actions = means + stds * torch.randn(shape, generator=generator).to(means)
-        change = F.interpolate((actions - means).flatten(0, 1), scale_factor=self._cell, mode="bilinear")
-        images = prediction.clean[:, None] + change.view(*shape[:2], *prediction.clean.shape[1:])
-        log_probs = log_prob(actions, means, stds, 2)[..., None]
-        return Rollout(inputs, images.clamp(0, 1), log_probs, actions, stds)
+        clean: Tensor = prediction.clean
+        directions = (clean, *self._directions(clean, inputs.corrupted))
+        means = self._means(clean, directions)
+        scale = F.avg_pool2d(prediction.log_scale.exp(), self._cell // GRAIN)
+        colours = (self._temperature * scale).clamp(min=LEAST_STD).expand(-1, 3, -1, -1)
+        stds = torch.cat([colours, torch.full_like(colours[:, :2], self._strength)], 1)[:, None]
+        half = torch.randn((len(clean), (group + 1) // 2, *means.shape[1:]), generator=generator).to(means)
+        actions = means[:, None] + stds * torch.cat([half, -half], 1)[:, :group]
+        log_probs = log_prob(actions, means[:, None], stds, 2)[..., None]
+        images = torch.stack([self._image(action, means, directions) for action in actions.unbind(1)], 1)
+        return Rollout(inputs, images.clamp(0, 1), log_probs, actions, stds, directions)
 
     def evaluate(self, net: nn.Module, rollout: Rollout) -> Evaluated:
-        """See `Policy.evaluate`. The deviations stay those of the draw."""
+        """See `Policy.evaluate`. The deviations and directions stay those of the draw."""
         clean = _predict(net, rollout.inputs).clean
-        means = F.avg_pool2d(clean, self._cell)[:, None]
-        log_probs = log_prob(rollout.states, means, rollout.stds, 2)[..., None]
-        wide = F.interpolate(rollout.stds[:, 0], scale_factor=self._cell, mode="nearest")
+        means = self._means(clean, rollout.directions)
+        log_probs = log_prob(rollout.states, means[:, None], rollout.stds, 2)[..., None]
+        wide = F.interpolate(rollout.stds[:, 0, :1], scale_factor=self._cell, mode="nearest")
         return Evaluated(log_probs, clean, wide)
+
+    def _directions(self, clean: Tensor, corrupted: Tensor) -> tuple[Tensor, Tensor]:
+        own, theirs = (image - self._up(F.avg_pool2d(image, self._cell)) for image in (clean, corrupted))
+        other = theirs - own
+        along = F.interpolate(self._along(other, own), scale_factor=self._cell, mode="nearest")
+        return own, other - along * own
+
+    def _along(self, change: Tensor, direction: Tensor) -> Tensor:
+        """How much of a direction a change [N, 3, H, W] has in each cell, [N, 1, h, w]."""
+        product = F.avg_pool2d((change * direction).sum(1, keepdim=True), self._cell)
+        return product / (F.avg_pool2d(direction.square().sum(1, keepdim=True), self._cell) + FAINT)
+
+    def _means(self, clean: Tensor, directions: tuple[Tensor, ...]) -> Tensor:
+        """[N, 5, h, w]: colours, own detail, the corrupted image's detail."""
+        drawn, own, other = directions
+        change = clean - drawn
+        return torch.cat([F.avg_pool2d(clean, self._cell), self._along(change, own), self._along(change, other)], 1)
+
+    def _image(self, action: Tensor, means: Tensor, directions: tuple[Tensor, ...]) -> Tensor:
+        drawn, own, other = directions
+        change = self._up(action - means)
+        return drawn + change[:, :3] + change[:, 3:4] * own + change[:, 4:] * other
+
+    def _up(self, cells: Tensor) -> Tensor:
+        return F.interpolate(cells, scale_factor=self._cell, mode="bilinear")
 
 
 def _predict(net: nn.Module, inputs: Inputs) -> Any:

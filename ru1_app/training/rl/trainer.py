@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import asdict, dataclass
@@ -18,6 +17,7 @@ from ru1_app.training.rl.objective import advantages, objective
 from ru1_app.training.rl.policy import Inputs, Policy, Rollout
 from ru1_app.training.rl.scale import ScalePolicy
 from ru1_app.training.rl.sde import SdePolicy
+from ru1_app.training.run_log import RunLog
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class RlConfig:
     policy: str
     cell: int
     temperature: float
+    strength: float
     sde_steps: int
     sde_noise: float
     rewards: dict[str, float]
@@ -56,7 +57,7 @@ def policy_of(config: RlConfig, source_noise: float) -> Policy:
         InvalidInput: there is no such policy.
     """
     if config.policy == "scale":
-        return ScalePolicy(config.cell, config.temperature)
+        return ScalePolicy(config.cell, config.temperature, config.strength)
     if config.policy == "sde":
         return SdePolicy(config.sde_steps, config.sde_noise, source_noise)
     raise InvalidInput(f"There is no policy {config.policy!r}. There are: scale, sde.")
@@ -157,26 +158,14 @@ class Trainer:
 
 def run(trainer: Trainer, source: Iterator[Inputs], folder: Path) -> Iterator[Report]:
     """Train to the end, yielding each iteration's report; keeps `checkpoint.pt` and `log.csv` in `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    config, sums = trainer.config, dict[str, float]()
+    config = trainer.config
+    log = RunLog(folder, config.log_every)
     while trainer.iteration < config.iterations:
         report = trainer.update(next(source))
-        sums = {name: sums.get(name, 0.0) + value for name, value in report.as_dict().items()}
-        if trainer.iteration % config.log_every == 0:
-            _log(
-                folder / "log.csv", trainer.iteration, {name: value / config.log_every for name, value in sums.items()}
-            )
-            sums = {}
+        log.add(trainer.iteration, report.as_dict())
         if trainer.iteration % config.checkpoint_every == 0 or trainer.iteration == config.iterations:
             part = folder / "checkpoint.pt.part"
             torch.save(trainer.state(), part)
             part.replace(folder / "checkpoint.pt")
         yield report
-
-
-def _log(path: Path, iteration: int, means: Mapping[str, float]) -> None:
-    new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerows([["iteration", *means]] if new else [])
-        writer.writerow([iteration, *(f"{value:.6g}" for value in means.values())])
+    log.close()

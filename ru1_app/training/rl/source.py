@@ -1,0 +1,33 @@
+"""Inputs of stage II: corrupted crops of photos and rendered scenes, each from an image of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch.utils.data import DataLoader
+
+from ru1_app.training.config import STILL
+from ru1_app.training.data import CorruptedCrops, Mix, load_photos, load_scenes
+from ru1_app.training.rl.policy import Inputs
+from ru1_app.training.rl.trainer import RlConfig
+
+SCENES = 300
+
+
+def inputs_of(config: RlConfig, photos: Path, start: int, device: str, *, count: int | None = None) -> Iterator[Inputs]:
+    """Endless inputs, `count` at a time (or as set), from one worker process, from iteration `start` on."""
+    mix = Mix(config.clean_share, config.second_share, config.scene_share, dict.fromkeys(STILL, 1.0))
+    data = CorruptedCrops(
+        load_photos(photos),
+        load_scenes(SCENES) if config.scene_share else [],
+        mix,
+        batch=count or config.inputs,
+        per_image=1,
+        crop=config.crop,
+        seed=config.seed * 1_000_003 + start + 500_000,
+    )
+    for corrupted, clean, thumbnails in DataLoader(data, batch_size=None, num_workers=1, prefetch_factor=8):
+        corrupted = corrupted.to(device, memory_format=torch.channels_last)
+        yield Inputs(corrupted, clean.to(device), thumbnails.to(device))
