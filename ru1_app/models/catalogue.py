@@ -23,7 +23,7 @@ BUILT_IN = Path(__file__).with_name("models.yaml")
 PROFILES = ("embedded", "cpu", "gpu", "zerogpu")
 ASSETS = "assets:"  # a source below Settings.models_dir
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
-_VARIABLE = re.compile(r"\$\{(\w+)\}")
+_VARIABLE = re.compile(r"\$\{(\w+)(:-[^}]*)?\}")  # ${NAME}, or ${NAME:-what to take when it is not set}
 
 
 class Role(StrEnum):
@@ -99,9 +99,10 @@ class ModelEntry(BaseModel):
 
     @property
     def variables(self) -> tuple[str, ...]:
-        """The environment variables that its source and options name as ${NAME}."""
+        """The environment variables that its source and options need: those named as ${NAME}, without a default."""
         texts = [self.source, *(value for value in self.options.values() if isinstance(value, str))]
-        return tuple(dict.fromkeys(name for text in texts for name in _VARIABLE.findall(text)))
+        found = (pair for text in texts for pair in _VARIABLE.findall(text))
+        return tuple(dict.fromkeys(name for name, default in found if not default))
 
     def resolved(self, settings: Settings, role: Role) -> tuple[str, str, dict[str, Any]]:
         """The loader of a role, the source and the options that it is called with."""
@@ -235,10 +236,12 @@ def _moved(entry: ModelEntry) -> ModelEntry:
 
 
 def _filled(text: str) -> str:
-    """The text with ${NAME} replaced from the environment."""
+    """The text with ${NAME} and ${NAME:-default} replaced from the environment."""
 
     def value(match: re.Match[str]) -> str:
         found = variable(match[1])
+        if found is None and match[2] is not None:
+            return match[2][2:]
         if found is None:
             raise InvalidInput(f"The environment variable {match[1]} is not set, but a model of the list needs it.")
         return found

@@ -250,6 +250,17 @@ def test_the_whole_loop_runs_on_a_served_model(
     assert len(done.draws) == 2
 
 
+def test_the_key_of_the_server_comes_from_the_environment(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ServedModel(key="s3cret") as model:
+        monkeypatch.setenv("RU1_SERVED_URL", model.url)
+        monkeypatch.delenv("RU1_SERVED_KEY", raising=False)
+        with pytest.raises(Unavailable, match="key"):
+            App(settings).recoverer("served")
+        monkeypatch.setenv("RU1_SERVED_KEY", "s3cret")
+        events = App(settings).recoverer("served").recover(RecoverRequest(plain(9, 9, 9), steps=1))
+        assert any(isinstance(event, Recovered) for event in events)
+
+
 class Local(FakeRecoverer):
     """What the test's server computes, computed here."""
 
