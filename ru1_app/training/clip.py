@@ -2,9 +2,11 @@
 
     python -m ru1_app.training.clip --photos DIR --manifest FILE --out runs/clip
 
-Loss: CLIP's image-text contrast (arXiv 2103.00020); the same between an image and a lightly damaged
-copy of it; and a hinge that a strongly damaged copy is less like the image than a lightly damaged one,
-yet more like it than other images are. The out folder is in open_clip's own format.
+Loss: CLIP's image-text contrast (arXiv 2103.00020), where a caption that fits several images of the batch has them
+all as targets, and foils (captions of a scene with one thing changed) are further wrong captions; the same contrast
+between an image and its damaged copies; and a hinge that a strongly damaged copy is less like the image than a lightly
+damaged one, yet more like it than any other image of the batch.
+The out folder's `model/` is in open_clip's own format, `log.csv` has the losses.
 """
 
 from __future__ import annotations
@@ -12,29 +14,24 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from ru1_app.corruptions import CorruptionSpec, corrupt
-from ru1_app.corruptions.spec import MAX_SEED
-from ru1_app.errors import InvalidInput
-from ru1_app.images import Image8
-from ru1_app.training.config import STILL, load_config
+from ru1_app.training.clip_data import Batch, Draw, Photo, Views, load_labelled
+from ru1_app.training.config import load_config
 
-MODEL = json.loads(Path(__file__).with_name("clip_model.json").read_text("utf-8"))
-SIZE = MODEL["vision_cfg"]["image_size"]
+MODEL: Mapping[str, Any] = json.loads(Path(__file__).with_name("clip_model.json").read_text("utf-8"))
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
-TEMPLATES = ("a photo of a {}", "a picture of a {}", "{}", "a {} in a photo", "an image showing a {}")
+IMAGE_SCALE = 10.0  # inverse temperature between images: soft, so that likeness stays graded
 
 
 @dataclass(frozen=True)
@@ -47,8 +44,10 @@ class ClipConfig:
     lr: float
     warmup: int
     weight_decay: float
+    ema: float
     scene_share: float
     scenes: int
+    foils: int
     image_weight: float
     rank_weight: float
     rank_margin: float
@@ -60,191 +59,152 @@ class ClipConfig:
         return self.lr * min(1.0, (step + 1) / self.warmup) * (0.5 + 0.5 * float(np.cos(np.pi * step / self.steps)))
 
 
-class Captioned(NamedTuple):
-    """An image of about 192 pixels and its caption; a `{}` template is filled when drawn. None = no text."""
-
-    image: Image8
-    label: str | None
-    scene: bool
-
-
-class Views(IterableDataset[dict[str, Any]]):
-    """Endless batches: `clean`, `light`, `strong` [B, 3, S, S], `captions` and which rows have one."""
-
-    def __init__(self, photos: list[Captioned], scenes: list[Captioned], config: ClipConfig, start: int) -> None:
-        self.photos, self.scenes, self.config, self.start = photos, scenes, config, start
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        rng = np.random.default_rng([self.config.seed, self.start])
-        count = self.config.batch
-        drawn = round(count * self.config.scene_share) if self.scenes else 0
-        while True:
-            rows = [self.photos[i] for i in rng.choice(len(self.photos), count - drawn, replace=False)]
-            rows += [self.scenes[i] for i in rng.choice(len(self.scenes), drawn, replace=False)] if drawn else []
-            views = [self._views(row.image, rng) for row in rows]
-            clean, light, strong = (torch.stack(column) for column in zip(*views, strict=True))
-            captions = [self._caption(row, rng) for row in rows]
-            yield {"clean": clean, "light": light, "strong": strong, "captions": captions}
-
-    def _views(self, image: Image8, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        if rng.random() < 0.3:
-            image = _zoom(image, rng)
-        name = str(rng.choice(STILL))
-        seed = int(rng.integers(MAX_SEED))
-        light, strong = (
-            corrupt(image, CorruptionSpec.of(name, float(severity), seed))
-            for severity in (rng.uniform(0.05, 0.35), rng.uniform(0.6, 1.0))
-        )
-        return to_input(image), to_input(light), to_input(strong)
-
-    def _caption(self, row: Captioned, rng: np.random.Generator) -> str:
-        if row.label is None:
-            return ""
-        return _partial(row.label, rng) if row.scene else str(rng.choice(TEMPLATES)).format(row.label)
-
-
-def _partial(caption: str, rng: np.random.Generator) -> str:
-    """The caption, or for half of the draws only some (three or more) of the things that it names."""
-    opening, things = caption.removesuffix(".").split(" with ", 1)
-    named = things.replace(" and a sign", ", a sign").split(", ")
-    if rng.random() < 0.5 or len(named) <= 3:
-        return caption
-    kept = sorted(rng.choice(len(named), int(rng.integers(3, len(named))), replace=False))
-    return f"{opening} with {', '.join(named[k] for k in kept)}."
-
-
-def _zoom(image: Image8, rng: np.random.Generator) -> Image8:
-    side = min(image.shape[:2])
-    crop = int(side * rng.uniform(0.75, 1.0))
-    y, x = (int(rng.integers(0, length - crop + 1)) for length in image.shape[:2])
-    return np.ascontiguousarray(image[y : y + crop, x : x + crop])
-
-
-def to_input(image: Image8) -> Tensor:
-    """open_clip's preprocessing: shorter side to S bicubic, centre crop, CLIP's mean and deviation."""
-    picture = Image.fromarray(image)
-    scale = SIZE / min(picture.size)
-    size = tuple(max(round(side * scale), SIZE) for side in picture.size)
-    picture = picture.resize((size[0], size[1]), Image.Resampling.BICUBIC)
-    left, top = (size[0] - SIZE) // 2, (size[1] - SIZE) // 2
-    pixels = torch.from_numpy(np.array(picture.crop((left, top, left + SIZE, top + SIZE)))).permute(2, 0, 1)
+def normalised(pixels: Tensor) -> Tensor:
+    """uint8 [..., 3, S, S] to CLIP's mean and deviation."""
     return (pixels.float() / 255 - torch.tensor(MEAN)[:, None, None]) / torch.tensor(STD)[:, None, None]
 
 
-def load_labelled(folder: Path, manifest: Path) -> list[Captioned]:
-    """The photos of the manifest's training split with their class labels, at most 192 pixels a side."""
-    rows = [row for row in json.loads(manifest.read_text("utf-8")) if row["split"] == "train"]
-    result = []
-    for row in rows:
-        with Image.open(folder / Path(row["file"]).name) as image:
-            rgb = image.convert("RGB")
-        rgb.thumbnail((192, 192), Image.Resampling.LANCZOS)
-        result.append(Captioned(np.asarray(rgb), row["label"], False))
-    if not result:
-        raise InvalidInput(f"{manifest.name} names no photo of the training split.")
-    return result
-
-
-def load_scenes(count: int) -> list[Captioned]:
-    """Rendered scenes with captions, from seeds that no held-out check uses."""
-    from ru1_app.scenes import caption, render, sample_scene
-
-    scenes = [sample_scene(3_000_000 + k) for k in range(count)]
-    return [Captioned(render(scene, 160), caption(scene), True) for scene in scenes]
-
-
-def losses(model: Any, tokenizer: Any, batch: dict[str, Any], config: ClipConfig) -> dict[str, Tensor]:
+def losses(model: Any, tokenizer: Any, batch: Batch, margin: float) -> dict[str, Tensor]:
     """Text contrast, image contrast and rank hinge of one batch."""
-    count = len(batch["captions"])
-    features = model.encode_image(torch.cat([batch["clean"], batch["light"], batch["strong"]]), normalize=True)
-    clean, light, strong = features.split(count)
-    named = [k for k, caption in enumerate(batch["captions"]) if caption]
-    text = model.encode_text(tokenizer([batch["captions"][k] for k in named]), normalize=True)
-    scale = model.logit_scale.exp().clamp(max=100)
-    target = torch.arange(count)
-    logits = scale * clean[named] @ text.T
-    to_text = (F.cross_entropy(logits, target[: len(named)]) + F.cross_entropy(logits.T, target[: len(named)])) / 2
-    between = clean @ light.T
-    to_image = F.cross_entropy(between * 10, target)
+    count = batch.pixels.shape[1]
+    pixels = normalised(batch.pixels.flatten(0, 1)).contiguous(memory_format=torch.channels_last)
+    clean, light, strong = model.encode_image(pixels, normalize=True).split(count)
+    text = model.encode_text(tokenizer(batch.captions), normalize=True)
+    logits = model.logit_scale.exp().clamp(max=100) * clean[batch.named] @ text.T
+    fits = batch.fits.float()
+    fitting = batch.fits.any(0)  # foils mostly fit no image, and have none to find
+    to_text = (_spread(logits, fits) + _spread(logits.T[fitting], fits.T[fitting])) / 2
+    own = torch.arange(count)
+    to_image = sum(F.cross_entropy(IMAGE_SCALE * clean @ damaged.T, own) for damaged in (light, strong))
     near, far = (clean * light).sum(1), (clean * strong).sum(1)
     others = (clean @ clean.T).masked_fill(torch.eye(count, dtype=torch.bool), -1).amax(1)
-    margin = config.rank_margin
     rank = F.relu(margin + far - near).mean() + F.relu(margin + others - far).mean()
-    return {"text": to_text, "image": to_image, "rank": rank}
+    return {"text": to_text, "image": torch.as_tensor(to_image), "rank": rank}
+
+
+def _spread(logits: Tensor, fits: Tensor) -> Tensor:
+    """Cross-entropy to all that fit, in equal parts."""
+    return F.cross_entropy(logits, fits / fits.sum(1, keepdim=True))
+
+
+class Trainer:
+    """A model in training, its averaged weights and its optimizer; continues from `out` if that has a checkpoint."""
+
+    def __init__(self, config: ClipConfig, architecture: Mapping[str, Any], out: Path, init: Path | None) -> None:
+        from open_clip import CLIP, SimpleTokenizer
+
+        torch.manual_seed(config.seed)
+        self.config, self.architecture, self.out, self.step = config, architecture, out, 0
+        self.model = CLIP(**architecture)
+        self.model.visual.to(memory_format=torch.channels_last)
+        self.tokenizer = SimpleTokenizer(context_length=architecture["text_cfg"]["context_length"])
+        plain = [value for value in self.model.parameters() if value.ndim < 2]
+        decayed = [value for value in self.model.parameters() if value.ndim >= 2]
+        groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+        self.optimizer = torch.optim.AdamW(groups, lr=config.lr)
+        if init is not None:
+            warm_start(self.model, init)
+        self.average = {name: value.clone() for name, value in self.model.state_dict().items()}
+        if (out / "checkpoint.pt").exists():
+            state = torch.load(out / "checkpoint.pt", weights_only=True)
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.average, self.step = state["average"], int(state["step"])
+
+    def fit(self, batch: Batch) -> dict[str, float]:
+        """One step; the losses before it."""
+        config = self.config
+        for group in self.optimizer.param_groups:
+            group["lr"] = config.rate(self.step)
+        parts = losses(self.model, self.tokenizer, batch, config.rank_margin)
+        total = parts["text"] + config.image_weight * parts["image"] + config.rank_weight * parts["rank"]
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        self.step += 1
+        self._follow(min(config.ema, (1 + self.step) / (10 + self.step)))
+        return {name: float(value.detach()) for name, value in parts.items()}
+
+    @torch.no_grad()
+    def _follow(self, decay: float) -> None:
+        for name, value in self.model.state_dict().items():
+            if value.is_floating_point():
+                self.average[name].lerp_(value, 1 - decay)
+            else:
+                self.average[name].copy_(value)
+
+    def save(self) -> None:
+        """Write the checkpoint, and `model/`: the averaged weights in open_clip's format, in half precision."""
+        from safetensors.torch import save_file
+
+        part = self.out / "checkpoint.pt.part"
+        state = {"model": self.model.state_dict(), "average": self.average, "step": self.step}
+        torch.save({**state, "optimizer": self.optimizer.state_dict()}, part)
+        part.replace(self.out / "checkpoint.pt")
+        folder = self.out / "model"
+        folder.mkdir(exist_ok=True)
+        half = {k: (v.half() if v.is_floating_point() else v).contiguous() for k, v in self.average.items()}
+        save_file(half, folder / "open_clip_model.safetensors")
+        preprocess = {"mean": MEAN, "std": STD, "interpolation": "bicubic", "resize_mode": "shortest"}
+        config = {"model_cfg": self.architecture, "preprocess_cfg": preprocess}
+        (folder / "open_clip_config.json").write_text(json.dumps(config, indent=2) + "\n", "utf-8")
+
+
+def warm_start(model: Any, folder: Path) -> list[str]:
+    """Take those weights of an earlier model whose names and shapes are the same; their names."""
+    from safetensors.torch import load_file
+
+    own = model.state_dict()
+    earlier = load_file(folder / "open_clip_model.safetensors")
+    same = {k: v for k, v in earlier.items() if k in own and own[k].shape == v.shape}
+    model.load_state_dict({**own, **same})
+    return sorted(same)
 
 
 class Log:
     """`log.csv`: the means of the losses over every `every` steps."""
 
     def __init__(self, path: Path, every: int) -> None:
-        self._path, self._every, self._sums = path, every, dict[str, float]()
+        self._path, self._every, self._rows = path, every, list[Mapping[str, float]]()
 
     def add(self, step: int, parts: Mapping[str, float]) -> None:
         """One step's losses."""
-        self._sums = {name: self._sums.get(name, 0.0) + value for name, value in parts.items()}
-        if step % self._every == 0:
-            means = (f"{value / self._every:.4f}" for value in self._sums.values())
-            new = not self._path.exists()
-            with self._path.open("a", newline="") as file:
-                writer = csv.writer(file)
-                writer.writerows([["step", *self._sums]] if new else [])
-                writer.writerow([step, *means])
-            self._sums = {}
+        self._rows.append(parts)
+        if step % self._every:
+            return
+        new = not self._path.exists()
+        with self._path.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            if new:
+                writer.writerow(["step", *parts])
+            writer.writerow([step, *(f"{np.mean([row[name] for row in self._rows]):.4f}" for name in parts)])
+        self._rows = []
 
 
-def train(config: ClipConfig, photos: list[Captioned], scenes: list[Captioned], out: Path) -> None:
-    """Train until `config.steps`, resuming from `out` if it holds a checkpoint."""
-    from open_clip import CLIP, SimpleTokenizer
-
-    out.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(config.seed)
-    model = CLIP(**MODEL)
-    tokenizer = SimpleTokenizer(context_length=MODEL["text_cfg"]["context_length"])
-    optimizer = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay)
-    step = _resume(model, optimizer, out)
-    log = Log(out / "log.csv", config.log_every)
-    loader = iter(DataLoader(Views(photos, scenes, config, step), batch_size=None, num_workers=1, prefetch_factor=4))
-    with tqdm(total=config.steps, initial=step, unit="step") as bar:
-        while step < config.steps:
-            for group in optimizer.param_groups:
-                group["lr"] = config.rate(step)
-            parts = losses(model, tokenizer, next(loader), config)
-            total = parts["text"] + config.image_weight * parts["image"] + config.rank_weight * parts["rank"]
-            optimizer.zero_grad(set_to_none=True)
-            total.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            step += 1
+def train(trainer: Trainer, batches: Iterable[Batch]) -> None:
+    """Train until the configuration's last step, with checkpoints on the way."""
+    config = trainer.config
+    log = Log(trainer.out / "log.csv", config.log_every)
+    with tqdm(total=config.steps, initial=trainer.step, unit="step", mininterval=10) as bar:
+        for batch in batches:
+            if trainer.step >= config.steps:
+                return
+            parts = trainer.fit(batch)
+            log.add(trainer.step, parts)
             bar.update()
-            log.add(step, {name: float(value.detach()) for name, value in parts.items()})
-            if step % config.checkpoint_every == 0 or step == config.steps:
-                save(model, optimizer, step, out)
+            if trainer.step % config.checkpoint_every == 0 or trainer.step == config.steps:
+                trainer.save()
 
 
-def _resume(model: Any, optimizer: Any, out: Path) -> int:
-    path = out / "checkpoint.pt"
-    if not path.exists():
-        return 0
-    state = torch.load(path, weights_only=True)
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    return int(state["step"])
-
-
-def save(model: Any, optimizer: Any, step: int, out: Path) -> None:
-    """Write the checkpoint, and `model/` in open_clip's format in half precision."""
-    from safetensors.torch import save_file
-
-    part = out / "checkpoint.pt.part"
-    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step}, part)
-    part.replace(out / "checkpoint.pt")
-    folder = out / "model"
-    folder.mkdir(exist_ok=True)
-    half = {name: value.half().contiguous() for name, value in model.state_dict().items()}
-    save_file(half, folder / "open_clip_model.safetensors")
-    preprocess = {"mean": MEAN, "std": STD, "interpolation": "bicubic", "resize_mode": "shortest"}
-    config = {"model_cfg": MODEL, "preprocess_cfg": preprocess}
-    (folder / "open_clip_config.json").write_text(json.dumps(config, indent=2) + "\n", "utf-8")
+def run(config: ClipConfig, photos: Sequence[Photo], out: Path, init: Path | None = None) -> None:
+    """The whole training; a data worker prepares batches meanwhile."""
+    out.mkdir(parents=True, exist_ok=True)
+    trainer = Trainer(config, MODEL, out, init)
+    size = MODEL["vision_cfg"]["image_size"]
+    draw = Draw(config.seed, config.batch, config.scene_share, config.scenes, config.foils, size)
+    views = Views(photos, draw, trainer.step)
+    train(trainer, DataLoader(views, batch_size=None, num_workers=1, prefetch_factor=6))
 
 
 def main() -> None:
@@ -253,6 +213,7 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, required=True, help="folder of the training photos")
     parser.add_argument("--manifest", type=Path, required=True, help="JSON list with file, split and label")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--init", type=Path, help="folder of earlier weights to start from, where shapes allow")
     parser.add_argument("--config", type=Path, default=Path(__file__).with_suffix(".toml"))
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
     parser.add_argument("--threads", type=int, default=1)
@@ -260,7 +221,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     config = load_config(ClipConfig, arguments.config, arguments.overrides)
     photos = load_labelled(arguments.photos, arguments.manifest)
-    train(config, photos, load_scenes(config.scenes) if config.scene_share else [], arguments.out)
+    run(config, photos, arguments.out, arguments.init)
 
 
 if __name__ == "__main__":
