@@ -10,6 +10,8 @@ from ru1_app.errors import InvalidInput, ModelFailed
 from ru1_app.images import Image8
 from ru1_app.models.base import Answerer, AnswerRequest, StreamingAnswerer
 
+TOGETHER = 4  # questions of one call, where nothing can be watched; a run can be stopped between calls
+
 
 class Spoken(NamedTuple):
     """The text of answer `number` of `total` (from 0), as far as it is written."""
@@ -32,19 +34,28 @@ def watched(
 ) -> Generator[Spoken, None, tuple[AnswerRecord, ...]]:
     """Ask in each condition: word by word where the answerer writes, else all together."""
     requests = [AnswerRequest(images, condition, question) for condition, images in shown.items()]
-    if not isinstance(answerer, StreamingAnswerer) or not answerer.streams:
-        replies = answerer.answer(requests)
-    else:
-        replies = []
+    replies = yield from _replies(answerer, requests)
+    return tuple(AnswerRecord(c, reply, answerer.ref) for c, reply in zip(shown, replies, strict=True))
+
+
+def _replies(answerer: Answerer, requests: Sequence[AnswerRequest]) -> Generator[Spoken, None, list[Answered]]:
+    """Ask one by one where the answerer writes, else a few at a time; whoever closes this stops it in between."""
+    replies: list[Answered] = []
+    total = len(requests)
+    if isinstance(answerer, StreamingAnswerer) and answerer.streams:
         for number, asked in enumerate(requests):
             for event in answerer.stream(asked):
                 if isinstance(event, Answered):
                     replies.append(event)
                 else:
-                    yield Spoken(number, len(requests), event.text)
-    if len(replies) != len(requests):
+                    yield Spoken(number, total, event.text)
+    else:
+        for number in range(0, total, TOGETHER):
+            yield Spoken(number, total, "")
+            replies += answerer.answer(requests[number : number + TOGETHER])
+    if len(replies) != total:
         raise ModelFailed("The answerer ended without an answer. Try again, or choose another one.")
-    return tuple(AnswerRecord(c, reply, answerer.ref) for c, reply in zip(shown, replies, strict=True))
+    return replies
 
 
 def ask(
@@ -62,7 +73,7 @@ def ask(
 
 def ask_draws(
     answerer: Answerer, question: Question, corrupted: Image8, draws: Sequence[Image8], answers: Sequence[AnswerRecord]
-) -> tuple[SampleAnswers, ...]:
+) -> Generator[Spoken, None, tuple[SampleAnswers, ...]]:
     """What is said when each further draw takes the place of the recovery; `answers` hold the first draw's."""
     if len(draws) < 2:
         return ()
@@ -72,7 +83,8 @@ def ask_draws(
         Condition.BOTH: [[corrupted, draw] for draw in draws[1:]],
     }
     requests = [AnswerRequest(images, c, question) for c, rows in shown.items() for images in rows]
-    said = [_said(each) for each in answerer.answer(requests)]
+    replies = yield from _replies(answerer, requests)
+    said = [_said(each) for each in replies]
     more = len(draws) - 1
     return tuple(
         SampleAnswers(condition, (first[condition], *said[k * more : (k + 1) * more]))

@@ -1,8 +1,9 @@
 """The parity gate: does a served model do what the same model does here?
 
 Fixed inputs (drawn scenes, damaged) and seeds go to both. A recovery passes when its SSIM to the local one is high
-enough and no other input's local recovery is nearer to it; an answer passes when it is the same. A server that never
-looks at its input fails even where all its pictures are plausible.
+enough and no other input's local recovery is nearer to it; the answers from the damaged picture and from it and another
+one pass when they are the same. A server that never looks at its input, or not at the second picture, fails even where
+all that it gives is plausible.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class Probe(NamedTuple):
     name: str
     image: Image8
     question: Question
+    other: Image8  # the second picture when the question is asked about two: another scene
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,8 @@ def fixed_inputs(side: int = 192) -> list[Probe]:
         spec = CorruptionSpec.parse(text)
         questions = [question for _, question in questions_for(scene, np.random.default_rng(number))]
         image = corrupt(render(scene, side), spec)
-        probes.append(Probe(f"scene {number} {spec}", image, questions[number % len(questions)]))
+        other = render(sample_scene(HELD_OUT_SEED + 100 + number), side)
+        probes.append(Probe(f"scene {number} {spec}", image, questions[number % len(questions)], other))
     return probes
 
 
@@ -123,12 +126,12 @@ def compare(
     with_answers = local[1] is not None and served[1] is not None
     if not probes or not (with_images or with_answers):
         raise ModelFailed("There is nothing to compare: the two models have no role in common.")
-    answers = [(_answer(local[1], probe), _answer(served[1], probe)) if with_answers else None for probe in probes]
+    answers = [_answers(local[1], served[1], probe) if with_answers else None for probe in probes]
     rows: list[Compared] = []
     pictures: list[tuple[Image8, Image8]] = []
     for seed in seeds if with_images else seeds[:1]:
         pairs = [_pictures(local[0], served[0], probe, seed, steps) if with_images else None for probe in probes]
-        pictures += [pair for pair in pairs if pair is not None]
+        pictures += [pair for pair in pairs if isinstance(pair, tuple)]
         for index, probe in enumerate(probes):
             row = _compared(probe, seed, index, pairs, answers[index])
             rows.append(row)
@@ -136,14 +139,16 @@ def compare(
     yield Parity(tuple(rows), tuple(_faults(pictures, answers)))
 
 
-Answers = tuple[Answered, Answered] | None
-Pictures = tuple[Image8, Image8] | None
+Answers = tuple[str, str] | ModelFailed | None  # what the local and the served model said, or why there is nothing
+Pictures = tuple[Image8, Image8] | ModelFailed | None
 
 
 def _compared(probe: Probe, seed: int, index: int, pairs: Sequence[Pictures], answers: Answers) -> Compared:
     reasons, ssim = [], None
     pair = pairs[index]
-    if pair is not None:
+    if isinstance(pair, ModelFailed):
+        reasons.append(str(pair))
+    elif pair is not None:
         if pair[0].shape != pair[1].shape:
             reasons.append(f"the served recovery is {_size(pair[1])}, the local one {_size(pair[0])}")
         else:
@@ -153,7 +158,9 @@ def _compared(probe: Probe, seed: int, index: int, pairs: Sequence[Pictures], an
             nearer = _nearer(index, pairs, ssim)
             if nearer is not None:
                 reasons.append(f"its recovery is nearer to that of input {nearer + 1}")
-    local, served = (None, None) if answers is None else (_said(answers[0]), _said(answers[1]))
+    if isinstance(answers, ModelFailed):
+        reasons.append(str(answers))
+    local, served = answers if isinstance(answers, tuple) else (None, None)
     if local != served:
         reasons.append(f"the answer is {served!r} instead of {local!r}")
     return Compared(probe.name, seed, ssim, local, served, tuple(reasons))
@@ -162,11 +169,12 @@ def _compared(probe: Probe, seed: int, index: int, pairs: Sequence[Pictures], an
 def _nearer(index: int, pairs: Sequence[Pictures], own: float) -> int | None:
     """Another input whose local recovery is nearer to this served one than its own is."""
     served = pairs[index]
-    if served is None:
+    if not isinstance(served, tuple):
         return None
     for other, pair in enumerate(pairs):
-        alike = other != index and pair is not None and pair[0].shape == served[1].shape
-        if alike and pair is not None and _ssim(served[1], pair[0]) > own:
+        if not isinstance(pair, tuple) or other == index or pair[0].shape != served[1].shape:
+            continue
+        if _ssim(served[1], pair[0]) > own:
             return other
     return None
 
@@ -177,9 +185,9 @@ def _faults(pictures: Sequence[tuple[Image8, Image8]], answers: Sequence[Answers
         local, served = ({each.tobytes() for each in side} for side in zip(*pictures, strict=True))
         if len(served) == 1 and len(local) > 1:
             yield "The server gives the same picture for every input: it does not look at what it is sent."
-    said = [pair for pair in answers if pair is not None]
+    said = [pair for pair in answers if isinstance(pair, tuple)]
     if len(said) > 1:
-        local_said, served_said = ({_said(each) for each in side} for side in zip(*said, strict=True))
+        local_said, served_said = (set(side) for side in zip(*said, strict=True))
         if len(served_said) == 1 and len(local_said) > 1:
             yield "The server gives the same answer for every input: it does not look at what it is sent."
 
@@ -187,7 +195,11 @@ def _faults(pictures: Sequence[tuple[Image8, Image8]], answers: Sequence[Answers
 def _pictures(local: Recoverer | None, served: Recoverer | None, probe: Probe, seed: int, steps: int) -> Pictures:
     if local is None or served is None:
         return None
-    return _recovery(local, probe, seed, steps), _recovery(served, probe, seed, steps)
+    here = _recovery(local, probe, seed, steps)
+    try:
+        return here, _recovery(served, probe, seed, steps)
+    except ModelFailed as error:
+        return error
 
 
 def _recovery(recoverer: Recoverer, probe: Probe, seed: int, steps: int) -> Image8:
@@ -197,10 +209,21 @@ def _recovery(recoverer: Recoverer, probe: Probe, seed: int, steps: int) -> Imag
     raise ModelFailed(f"The model {recoverer.ref.id!r} ended without an image.")
 
 
-def _answer(answerer: Answerer | None, probe: Probe) -> Answered:
-    assert answerer is not None
-    (answered,) = answerer.answer([AnswerRequest([probe.image], Condition.CORRUPTED, probe.question)])
-    return answered
+def _answers(local: Answerer | None, served: Answerer | None, probe: Probe) -> Answers:
+    assert local is not None
+    assert served is not None
+    here = _answer(local, probe)
+    try:
+        return here, _answer(served, probe)
+    except ModelFailed as error:
+        return error
+
+
+def _answer(answerer: Answerer, probe: Probe) -> str:
+    """What is said from one picture and from two."""
+    shown = {Condition.CORRUPTED: [probe.image], Condition.BOTH: [probe.image, probe.other]}
+    replies = answerer.answer([AnswerRequest(images, c, probe.question) for c, images in shown.items()])
+    return ", from two pictures ".join(_said(reply) for reply in replies)
 
 
 def _said(answered: Answered) -> str:

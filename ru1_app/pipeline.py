@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -50,6 +50,8 @@ from ru1_app.scoring.base import Scorer
 from ru1_app.uncertainty import deviation, summarise
 
 UNCERTAINTY_FULL = 64.0  # expected error in levels that the stored uncertainty map shows as white
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,10 +187,11 @@ class Pipeline:
         conditions = conditions_of(corrupted, draws[0])
         if made.answer is not None:
             del conditions[Condition.BOTH]
-        answers = yield from _told(watched(answerer, request.question, conditions))
+        answers = yield from _told(watched(answerer, request.question, conditions), "Answering", (0.8, 0.1))
         if made.answer is not None:
             answers = (*answers, made.answer)
-        return answers, ask_draws(answerer, request.question, corrupted, draws, answers)
+        asking = ask_draws(answerer, request.question, corrupted, draws, answers)
+        return answers, (yield from _told(asking, "Answering from the other samples", (0.9, 0.1)))
 
 
 class _Made(NamedTuple):
@@ -205,18 +208,16 @@ def _step(event: Progress) -> RunProgress:
     return RunProgress(text, 0.1 + 0.5 * event.step / event.total, event.preview)
 
 
-def _told(
-    asking: Generator[Spoken, None, tuple[AnswerRecord, ...]],
-) -> Generator[RunProgress, None, tuple[AnswerRecord, ...]]:
-    """The words of the answers as progress."""
+def _told(asking: Generator[Spoken, None, T], doing: str, span: tuple[float, float]) -> Generator[RunProgress, None, T]:
+    """The words of the answers as progress; `span` is where it starts and how much it is of the whole."""
     while True:
         try:
             spoken = next(asking)
         except StopIteration as end:
-            answers: tuple[AnswerRecord, ...] = end.value
+            answers: T = end.value
             return answers
-        text = f"Answering, {spoken.number + 1} of {spoken.total}"
-        yield RunProgress(text, 0.8 + 0.2 * spoken.number / spoken.total, None, spoken.text)
+        text = f"{doing}, {spoken.number + 1} of {spoken.total}"
+        yield RunProgress(text, span[0] + span[1] * spoken.number / spoken.total, None, spoken.text)
 
 
 def uncertainty_png(uncertainty: Any) -> bytes:

@@ -81,6 +81,8 @@ def _by_damage(scorers: Mapping[str, Scorer], evidence: Evidence) -> Iterator[Sc
         (PairKind.CORRUPTED_REFERENCE, evidence.corrupted),
         (PairKind.RECOVERED_REFERENCE, evidence.recovered),
     ):
+        if image.shape != clean.shape:
+            continue  # a recoverer may give another size; the plain scores say why there is none
         values = ssim_map(image, clean)
         for name, value in ((INSIDE, mean_within(values, mask)), (OUTSIDE, mean_within(values, ~touched))):
             reason = None if value is not None else "that part of the image is empty"

@@ -174,7 +174,12 @@ def read_catalogue(settings: Settings) -> Catalogue:
     }
     catalogue = Catalogue(entries, {role: defaults.get(role.value, "") for role in Role}, settings.profile)
     for role in (Role.RECOVER, Role.ANSWER):
-        catalogue.entry("", role)
+        entry = catalogue.entry("", role)
+        if not catalogue.chosen(entry):
+            raise InvalidInput(
+                f"The model {entry.name!r} is the default to {role}, but it is not part of the profile "
+                f"{settings.profile!r}. Set RU1_PROFILE to one of: {', '.join(entry.profiles)}."
+            )
     return catalogue
 
 
@@ -188,8 +193,18 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(raw, dict) or not isinstance(raw.get("models"), dict):
         raise InvalidInput(f"The list of models {str(path)!r} has no mapping 'models'. docs/models.md shows one.")
     if unknown := set(raw) - {"models", "defaults"}:
-        raise InvalidInput(f"The list of models {str(path)!r} has the unknown key {sorted(unknown)[0]!r}.")
+        raise InvalidInput(f"The list of models {str(path)!r} has the unknown key {sorted(map(str, unknown))[0]!r}.")
+    defaults = raw.get("defaults") or {}
+    if path != BUILT_IN and (
+        not isinstance(defaults, dict) or not all(_is_default(*each) for each in defaults.items())
+    ):
+        roles = ", ".join(role.value for role in Role)
+        raise InvalidInput(f"In {str(path)!r} 'defaults' must map some of {roles} to names of models.")
     return raw
+
+
+def _is_default(role: Any, name: Any) -> bool:
+    return role in {each.value for each in Role} and isinstance(name, str)
 
 
 def _entries(raw: Mapping[str, Any], path: Path) -> dict[str, ModelEntry]:

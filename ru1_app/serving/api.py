@@ -94,9 +94,9 @@ class Site:
         self.backend.check(Role.ANSWER, chat.model)
         name = self.backend.names[Role.ANSWER]
         completion = Completion(f"chatcmpl-{uuid.uuid4().hex}", int(time.time()), name, chat)
-        if chat.stream and self.backend.streams:
+        if chat.stream and self.backend.streams and not chat.request.question.options:
             return StreamingResponse(self._events(completion), media_type="text/event-stream")
-        outcome = await self.ask(chat.request)
+        outcome = await self.ask(chat.request)  # with others of the same moment
         if isinstance(outcome, Exception):
             raise outcome
         if not chat.stream:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from ru1_app.asking import make_question
-from ru1_app.errors import InvalidInput
+from ru1_app.errors import InvalidInput, Ru1Error
 from ru1_app.models.catalogue import Role
 from ru1_app.pipeline import RunProgress, RunRequest, RunResult
 from ru1_app.ui import answers_view, flag_panel, models_view, scores_view, view
@@ -71,18 +71,30 @@ def connect(app: App, left: dict[str, Any], right: dict[str, Any], panel: dict[s
     def on_run(values: dict[Any, Any], person: gr.Request) -> Iterator[dict[Any, Any]]:
         requests = _requests(app, left, values, states)
         results: list[RunResult] = []
+        note = ""
         for request in requests:
             name = f"{_label(app, request.model)}: " if len(requests) > 1 else ""
-            for event in app.run(request):
-                if person.session_hash in stopping:
-                    yield ready(view.notice(STOPPED))
-                    return
-                if isinstance(event, RunProgress):
-                    text = view.progress(name + event.text, event.fraction, event.preview, event.words)
-                    yield {right["progress"]: text}
-                else:
-                    results.append(event)
-        yield finished(results, [_label(app, request.model) for request in requests])
+            try:
+                for event in app.run(request):
+                    if person.session_hash in stopping:
+                        note = STOPPED
+                        break
+                    if isinstance(event, RunProgress):
+                        text = view.progress(name + event.text, event.fraction, event.preview, event.words)
+                        yield {right["progress"]: text}
+                    else:
+                        results.append(event)
+            except Ru1Error as error:
+                if not results:
+                    raise
+                note = f"{name}{error}"
+            if note:
+                break
+        if not results:
+            yield ready(view.notice(note))
+            return
+        labels = [_label(app, request.model) for request in requests[: len(results)]]
+        yield {**finished(results, labels), **({right["progress"]: view.notice(note)} if note else {})}
 
     def ready(note: str = "") -> dict[Any, Any]:
         return {
@@ -169,8 +181,9 @@ def _requests(app: App, left: dict[str, Any], values: dict[Any, Any], states: St
         source.intake, to_spec(values[left["chain"]]), question, model, answerer, int(seed or 0), int(steps),
         int(samples), source.source, source.license, reason=bool(reason),
     )  # fmt: skip
-    for name, role in ((model, Role.RECOVER), (answerer, Role.ANSWER)):
-        app.check(name, role)
+    app.check(model, Role.RECOVER)
+    if question is not None:
+        app.check(answerer, Role.ANSWER)
     if first.reason and question is None:
         raise InvalidInput("Recovering and reasoning in one pass needs a question. Type one under 3, or untick it.")
     if not other:

@@ -72,6 +72,9 @@ def test_a_teams_list_adds_and_replaces(settings: Settings, tmp_path: Path) -> N
         ("models: {}\nmodel: {}", "unknown key 'model'"),
         ("models: {mine: {}}", "'mine' is wrong at 'label'"),
         ("models: {mine: 3}", "'mine' is no mapping"),
+        ("models: {}\ndefaults: [a]", "'defaults' must map some of recover, answer"),
+        ("models: {}\ndefaults: {recover: [1]}", "'defaults' must map"),
+        ("models: {}\ndefaults: {recovr: x}", "'defaults' must map"),
         (HEAD.format(source="x") + "    colour: red\n", "'mine' is wrong at 'colour'"),
         (HEAD.format(source="x").replace("image-to-image", "magic"), "unknown adapter 'magic'"),
         (HEAD.format(source="x").replace("[recover]", "[answer]"), "cannot answer"),
@@ -87,6 +90,11 @@ def test_a_wrong_list_is_refused_and_the_place_is_named(
 ) -> None:
     with pytest.raises(InvalidInput, match=words.replace("[", r"\[")):
         read_catalogue(listed(settings, tmp_path, text))
+
+
+def test_a_default_of_another_profile_is_refused_with_the_profile_to_set(settings: Settings) -> None:
+    with pytest.raises(InvalidInput, match="not part of the profile 'embedded'. Set RU1_PROFILE to one of: .*gpu"):
+        read_catalogue(replace(settings, recoverer="robust-u1"))
 
 
 def test_a_list_that_is_not_there_is_refused(settings: Settings) -> None:

@@ -27,8 +27,24 @@ class LookingAnswerer:
 
     def one(self, request: AnswerRequest) -> Answered:
         letters = "ABCD"[: max(2, len(request.question.options))]
-        letter = letters[int(np.asarray(request.images[0]).sum()) % len(letters)]
+        letter = letters[sum(int(np.asarray(image).sum()) for image in request.images) % len(letters)]
         return Answered(letter, letter, None)
+
+
+class OneEyed(LookingAnswerer):
+    """Drops the second picture."""
+
+    def one(self, request: AnswerRequest) -> Answered:
+        return super().one(replace(request, images=request.images[:1]))
+
+
+class Failing(FakeRecoverer):
+    """Fails on the third input alone."""
+
+    def recover(self, request: RecoverRequest) -> Iterator[Progress | Recovered]:
+        if np.array_equal(request.corrupted, PROBES[2].image):
+            raise ModelFailed("The server is out of memory.")
+        yield from super().recover(request)
 
 
 class BlindAnswerer(LookingAnswerer):
@@ -121,8 +137,23 @@ def test_an_answerer_that_ignores_the_image_is_caught() -> None:
     parity = gate(None, BlindAnswerer())
     assert not parity.passed
     assert "same answer for every input" in parity.faults[0]
-    assert any("the answer is 'A' instead of" in reason for row in parity.rows for reason in row.reasons)
+    assert any(
+        "the answer is 'A, from two pictures A' instead of" in reason for row in parity.rows for reason in row.reasons
+    )
     assert parity.as_dict()["passed"] is False
+
+
+def test_an_answerer_that_drops_the_second_picture_is_caught() -> None:
+    parity = gate(None, OneEyed())
+    assert not parity.passed
+    assert not parity.faults
+    assert any("from two pictures" in reason for row in parity.rows for reason in row.reasons)
+
+
+def test_an_input_that_fails_is_named_and_the_others_are_still_compared() -> None:
+    parity = gate(Failing())
+    assert [row.name for row in parity.rows if not row.passed] == [PROBES[2].name] * 2
+    assert all(row.reasons == ("The server is out of memory.",) for row in parity.rows if not row.passed)
 
 
 def test_models_without_a_common_role_are_refused() -> None:

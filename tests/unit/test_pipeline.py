@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -77,6 +77,31 @@ def test_progress_is_reported_before_the_result(settings) -> None:
     texts = [event.text for event in events if isinstance(event, RunProgress)]
     assert sum("step" in text for text in texts) == 3
     assert [event.fraction for event in events[:-1]] == sorted(event.fraction for event in events[:-1])
+
+
+class CountingAnswerer(FakeAnswerer):
+    """Counts the questions that it was asked."""
+
+    asked = 0
+
+    def answer(self, requests: Sequence[AnswerRequest]) -> list[Answered]:
+        self.asked += len(requests)
+        return super().answer(requests)
+
+
+def test_a_run_can_be_stopped_between_the_answers_of_its_samples() -> None:
+    answerer = CountingAnswerer()
+    pipeline = Pipeline(lambda name: FakeRecoverer(), lambda name: answerer, fake_scorers)
+    image = np.random.default_rng(0).integers(0, 256, (24, 28, 3), dtype=np.uint8)
+    request = RunRequest(intake_of(image), question=QUESTION, model="fake", answerer="fake", samples=8)
+    events = [event for event in pipeline.run(request) if isinstance(event, RunProgress)]
+    assert answerer.asked == 3 + 2 * 7
+    assert [event.fraction for event in events] == sorted(event.fraction for event in events)
+    answerer.asked, running = 0, pipeline.run(request)
+    while "samples, 5 of 14" not in getattr(next(running), "text", ""):
+        pass
+    running.close()
+    assert answerer.asked == 3 + 4
 
 
 @pytest.mark.parametrize(

@@ -16,12 +16,14 @@ from ru1_app.domain import Answered, Question
 from ru1_app.errors import InvalidInput, ModelFailed, Unavailable
 from ru1_app.images import Image8, from_png
 from ru1_app.models.base import Progress, Recovered, RecoverRequest, StreamingAnswerer, Words
+from ru1_app.models.served import probe
 from ru1_app.models.served.address import Address
 from ru1_app.models.served.answerer import load_answerer
 from ru1_app.models.served.recoverer import load_recoverer
 from ru1_app.parity import Parity, compare, fixed_inputs
 from ru1_app.pipeline import Pipeline, RunRequest, RunResult
 from ru1_app.wiring import App
+from tests import served
 from tests.fakes import FakeRecoverer, fake_scorers, intake_of
 from tests.served import MODEL, ServedModel, edited
 from tests.served_client import COLOUR, answerer, asked, plain, recover, recoverer
@@ -248,6 +250,18 @@ def test_the_whole_loop_runs_on_a_served_model(
     assert done.case.recovery.model.engine == "vllm 0.11.0 / served"
     assert [record.answered.choice for record in done.case.answers] == ["C"] * 3
     assert len(done.draws) == 2
+
+
+def test_a_server_that_was_upgraded_is_stored_as_what_it_is_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ServedModel() as model:
+        one, other = recoverer(model), answerer(model)
+        monkeypatch.setitem(served.ABOUT["vllm"]["/version"], "version", "0.12.0")
+        recover(one, plain(1, 2, 3))
+        assert one.ref.engine == "vllm 0.11.0 / served"  # asked a moment ago
+        monkeypatch.setattr(probe, "LASTS", 0.0)
+        recover(one, plain(1, 2, 3))
+        other.answer([asked(plain(1, 2, 3))])
+        assert one.ref.engine == other.ref.engine == "vllm 0.12.0 / served"
 
 
 def test_the_key_of_the_server_comes_from_the_environment(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,6 +47,8 @@ def checked_key(key: str | None) -> str | None:
     Raises:
         InvalidInput: it holds characters that no header may; the message does not show it.
     """
+    if key is not None and not isinstance(key, str):
+        raise InvalidInput("The key of the server is a number in the list of models. Put it between quotes.")
     key = (key or "").strip()
     if key and not _KEY.fullmatch(key):
         raise InvalidInput("The key of the server holds spaces or characters that no key has. Copy it again.")

@@ -79,6 +79,7 @@ class ServedAnswerer:
         """Yield the text as it grows, and as it stands every half second, then the reply. Closing it closes the
         connection. See `StreamingAnswerer.stream`.
         """
+        self._served = self._served.fresh()
         clock = Clock()
         weighed = self._weighed
         while True:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from ru1_app.domain import ModelRef
@@ -28,6 +30,7 @@ _ENGINES = {
 _VERSIONS = (("/version", "vllm"), ("/server_info", "sglang"), ("/get_server_info", "sglang"), ("/info", "tgi"))
 _REVISIONS = ("revision", "model_sha", "weight_version")
 _NONE = {"", "default", "main"}  # words of servers for no revision in particular
+LASTS = 60.0  # seconds
 _QUICK = 15.0  # seconds: these questions cost a server nothing
 
 
@@ -39,6 +42,20 @@ class Served:
     model: str | None  # None: it lists no models, and the field is left out
     ref: ModelRef
     options: Options
+    again: Callable[[], Served] = field(repr=False)  # asks anew; it knows the key
+    asked: float  # when it was asked, on the monotonic clock
+
+    def fresh(self) -> Served:
+        """What the server is now, asked anew where that is more than a minute ago: it may have been upgraded.
+
+        A server that does not say keeps what is known of it; whether it works is seen when it is used.
+        """
+        if time.monotonic() - self.asked < LASTS:
+            return self
+        try:
+            return self.again()
+        except (InvalidInput, ModelFailed, Unavailable):
+            return replace(self, asked=time.monotonic())
 
 
 def connect(source: str, name: str | None, model: str | None, key: str | None, options: Mapping[str, Any]) -> Served:
@@ -62,7 +79,8 @@ def connect(source: str, name: str | None, model: str | None, key: str | None, o
     entry = _chosen(listed, model, address)
     used = str(entry["id"]) if entry else model
     ref = ModelRef(name or used or address.root, _revision(asker, entry, told), _engine(asker, entry, told, reply))
-    return Served(Transport(address, secret, chosen), used, ref, chosen)
+    again = partial(connect, source, name, model, key, options)
+    return Served(Transport(address, secret, chosen), used, ref, chosen, again, time.monotonic())
 
 
 def _get(asker: Transport, path: str, *, root: bool) -> Reply | None:

@@ -40,6 +40,7 @@ class ServedRecoverer:
         Raises:
             ModelFailed: also when what the server sent is no image that can be the recovery.
         """
+        self._served = self._served.fresh()
         clock, total = Clock(), 2 * request.samples
         images: list[Image8] = []
         sizes: list[tuple[int, int]] = []
