@@ -20,14 +20,20 @@ Open = Callable[..., Page]
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def far() -> Iterator[ServedModel]:
+    """The server behind the model "Far model"."""
+    with ServedModel() as model:
+        yield model
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, far: ServedModel) -> Iterator[Served]:
     """The app with a team's list of models."""
     folder = tmp_path_factory.mktemp("models")
-    with ServedModel() as far:
-        settings = {"RU1_MODELS_FILE": str(make_tiny_models(folder, far.url)), "RU1_MAX_SIDE": "96"}
-        with Server(folder / "data", settings=settings) as server:
-            yield Served(server.url, folder / "data")
-            assert "Traceback" not in server.log()
+    settings = {"RU1_MODELS_FILE": str(make_tiny_models(folder, far.url)), "RU1_MAX_SIDE": "96"}
+    with Server(folder / "data", settings=settings) as server:
+        yield Served(server.url, folder / "data")
+        assert "Traceback" not in server.log()
 
 
 def pick(page: Page, menu: str, label: str) -> None:
@@ -89,6 +95,19 @@ def test_recovering_and_reasoning_in_one_pass(open_page: Open) -> None:
     expect(trace.locator("blockquote")).to_have_text(re.compile(r"B\s+B\s+B"))
     expect(page.locator("#answers .ru1-card").last).to_contain_text("B. coffee")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_what_the_first_model_recovered_stays_when_the_second_fails(open_page: Open, far: ServedModel) -> None:
+    page = open_page()
+    start(page)
+    pick(page, "#other", "Far model")
+    far.plan.append("html")
+    run(page)
+    far.plan.clear()
+    expect(page.locator("#progress")).to_contain_text("Far model: ")
+    expect(page.locator("#provenance")).to_contain_text("model embedded")
+    expect(page.locator("#compare .ru1-after")).to_be_visible()
+    expect(page.locator("#versus table")).to_have_count(0)
 
 
 def test_two_models_side_by_side_and_either_can_be_flagged(open_page: Open, served: Served) -> None:

@@ -17,12 +17,14 @@ from tests.fakes import fake_scorers
 SCORERS: dict[str, Scorer] = {**fake_scorers(), "ciede2000": CIEDE2000, "sharpness": SHARPNESS}
 
 
-def scored(photo: Image8, spec: str, recovered: Image8 | None = None) -> dict[tuple[str, PairKind], ScoreRecord]:
+def scored(
+    photo: Image8, spec: str, recovered: Image8 | None = None, *, scorers: dict[str, Scorer] = SCORERS
+) -> dict[tuple[str, PairKind], ScoreRecord]:
     parsed = CorruptionSpec.parse(spec)
     damage = apply_spec(photo, parsed)
     good = damage.image if recovered is None else recovered
     evidence = Evidence(damage.image, good, photo, parsed, damage.mask, damage.geometry)
-    return {(record.score.scorer, record.pair): record for record in score_run(SCORERS, evidence)}
+    return {(record.score.scorer, record.pair): record for record in score_run(scorers, evidence)}
 
 
 def test_a_perfect_recovery_is_consistent_and_a_wrong_one_is_not(photo: Image8) -> None:
@@ -61,3 +63,12 @@ def test_images_are_also_measured_alone(photo: Image8) -> None:
     assert before is not None
     assert after is not None
     assert before < after
+
+
+def test_a_recovery_of_another_size_has_reasons_instead_of_scores(photo: Image8) -> None:
+    smaller = np.ascontiguousarray(photo[:-10, :-6])
+    found = scored(photo, "block_lost@mid#2", smaller, scorers={"ssim": SCORERS["ssim"], "ciede2000": CIEDE2000})
+    assert found[("ssim", PairKind.RECOVERED_REFERENCE)].score.value is None
+    assert found[("ssim", PairKind.RECOVERED_REFERENCE)].score.reason
+    assert (INSIDE, PairKind.CORRUPTED_REFERENCE) in found
+    assert (INSIDE, PairKind.RECOVERED_REFERENCE) not in found
