@@ -17,6 +17,11 @@ def variable(name: str) -> str | None:
     return os.environ.get(name) or None
 
 
+def is_set_to(name: str, *values: str) -> bool:
+    """Whether an environment variable is set to one of the values; "" is one too."""
+    return os.environ.get(name) in values
+
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -13,10 +13,11 @@ from functools import cached_property
 from typing import Any
 
 from ru1_app.config import Settings
-from ru1_app.errors import InvalidInput, Ru1Error, Unavailable
+from ru1_app.errors import InvalidInput, ModelFailed, Ru1Error, Unavailable
 from ru1_app.models.base import Answerer, Reasoner, Recoverer
 from ru1_app.models.catalogue import Catalogue, ModelEntry, Role, read_catalogue
-from ru1_app.models.residents import Key, Residents, memory_budget_gb
+from ru1_app.models.engine import SMALLER, out_of_memory
+from ru1_app.models.residents import Key, Residents, memory_budget_gb, weights_gb
 from ru1_app.models.states import ModelState, state_of, states
 from ru1_app.pipeline import Pipeline, RunProgress, RunRequest, RunResult
 from ru1_app.scoring.base import Scorer
@@ -45,7 +46,11 @@ class App:
         self.loading = Loading.IDLE
         self.loading_text = "Models are loaded on first use."
         self.residents = Residents(self._budget_gb)
-        self._lent = lent(lambda request: self.pipeline.run(request), settings)
+        self._lent = lent(self._work, settings)
+
+    def _work(self, request: RunRequest) -> Iterator[RunProgress | RunResult]:
+        """A run. A generator function by itself: ZeroGPU looks at what it lends to, and streams from no other kind."""
+        yield from self.pipeline.run(request)
 
     @cached_property
     def store(self) -> Store:
@@ -83,7 +88,7 @@ class App:
         self._set_threads()
         key = ("scorers", self.settings.clip)
         scorers: Mapping[str, Scorer] = self.residents.take(
-            key, lambda: _whole(key, lambda: load_scorers(self.settings))
+            key, lambda: whole(key, lambda: load_scorers(self.settings))
         )
         return scorers
 
@@ -139,7 +144,7 @@ class App:
             self._set_threads()
             return _called(getattr(importlib.import_module(module), function), entry, source, options)
 
-        return self.residents.take(key, lambda: _whole(key, load), entry.memory_gb)
+        return self.residents.take(key, lambda: whole(key, load), entry.memory_gb or weights_gb(source))
 
     def _budget_gb(self) -> float:
         return self.settings.memory_gb or memory_budget_gb()
@@ -162,13 +167,15 @@ def _called(loader: Callable[..., Any], entry: ModelEntry, source: str, options:
     return loader(source, **options)
 
 
-def _whole(key: Key, make: Callable[[], Any]) -> Any:
+def whole(key: Key, make: Callable[[], Any]) -> Any:
     """What `make` gives; whatever a library says of damaged files becomes one sentence, and the log has the rest."""
     try:
         return make()
     except Ru1Error:
         raise
     except Exception as error:
+        if out_of_memory(error):
+            raise ModelFailed(f"There is not enough memory for {key[0]!r}. {SMALLER}") from error
         log.exception("Loading %s failed", key)
         raise Unavailable(
             f"The model {key[0]!r} cannot be loaded: its files are damaged or of another version. Get them again."

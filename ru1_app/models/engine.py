@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ru1_app.errors import InvalidInput, Ru1Error, Unavailable
+from ru1_app.errors import InvalidInput, ModelFailed, Ru1Error, Unavailable
 
 
 def dtype_of(dtype: Any | None, device: str) -> Any:
@@ -43,6 +43,9 @@ def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and "allocate memory" in str(error)
 
 
+SMALLER = "Load it with a 16-bit dtype, quantised, with offload, or on another device; docs/models.md says how."
+
+
 def first_line(error: BaseException) -> str:
     """An error's text without the lines that libraries add below it, as part of a sentence."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
@@ -53,7 +56,8 @@ def loading(source: str | Path) -> Iterator[None]:
     """Whatever libraries raise for a recoverer's missing or damaged files, as one sentence.
 
     Raises:
-        Unavailable: a package or a file is missing, or the weights do not fit into memory.
+        Unavailable: a package or a file is missing.
+        ModelFailed: the weights do not fit into memory.
     """
     try:
         yield
@@ -63,7 +67,6 @@ def loading(source: str | Path) -> Iterator[None]:
         missing = f"the package {error.name!r}" if error.name else first_line(error)
         raise Unavailable(f"The recoverer {str(source)!r} needs {missing}; install requirements.txt.") from error
     except Exception as error:
-        why = f"could not be loaded: {first_line(error)}."
         if out_of_memory(error):
-            why = "does not fit into memory. Load it with a 16-bit dtype, on another device, or with offload."
-        raise Unavailable(f"The recoverer {str(source)!r} {why}") from error
+            raise ModelFailed(f"The recoverer {str(source)!r} does not fit into memory. {SMALLER}") from error
+        raise Unavailable(f"The recoverer {str(source)!r} could not be loaded: {first_line(error)}.") from error

@@ -63,6 +63,7 @@ def load(
         processor = AutoProcessor.from_pretrained(str(source), **where)
         how = _how(device, dtype, device_map, quantize)
         model = AutoModelForImageTextToText.from_pretrained(str(source), **where, **how).eval()
+        model = model if "device_map" in how else model.to(device)
     except ImportError as error:
         raise Unavailable(f"The answerer needs the package {error.name!r}; install requirements.txt.") from error
     except (OSError, ValueError, KeyError) as error:
@@ -73,7 +74,6 @@ def load(
         raise ModelFailed(
             f"There is not enough memory for {str(source)!r}. Quantise it (8bit, 4bit) or spread it (device_map: auto)."
         ) from error
-    model = model if "device_map" in how else model.to(device)
     if threads > 0:
         torch.set_num_threads(threads)
     runs = engine(f"transformers {transformers.__version__}", device, quantize or next(model.parameters()).dtype)

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
+import sys
+import types
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from ru1_app.config import Settings
-from ru1_app.errors import InvalidInput, Unavailable
+from ru1_app.errors import InvalidInput, ModelFailed, Unavailable
 from ru1_app.models.catalogue import ADAPTERS, PROFILES, ModelEntry, Role, read_catalogue
+from ru1_app.models.machine import has_gpu
 from ru1_app.models.states import state_of, states
-from ru1_app.wiring import App
+from ru1_app.pipeline import RunRequest, RunResult
+from ru1_app.wiring import App, whole
+from tests.fakes import FakeApp, intake_of
 
 HEAD = "models:\n  mine:\n    label: Mine\n    adapter: image-to-image\n    source: {source}\n    roles: [recover]\n"
 
@@ -173,6 +181,40 @@ def test_one_setting_points_a_built_in_model_to_a_folder(
     entry = read_catalogue(replace(settings, profile="gpu", recoverer="embedded")).entry("qwen2.5-vl-3b", Role.ANSWER)
     assert entry.source == str(tmp_path)
     assert entry.hub_id is None
+
+
+def test_zerogpu_is_lent_a_function_that_streams(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`spaces.GPU` streams from generator functions only; of anything else it would send the generator itself."""
+    given: list[Any] = []
+
+    def gpu(duration: int) -> Any:
+        return lambda run: given.append(run) or run
+
+    monkeypatch.setitem(sys.modules, "spaces", types.SimpleNamespace(GPU=gpu))
+    app = FakeApp(replace(settings, profile="zerogpu"))
+    assert [inspect.isgeneratorfunction(run) for run in given] == [True]
+    *steps, last = app.run(RunRequest(intake_of(np.zeros((24, 24, 3), np.uint8))))
+    assert isinstance(last, RunResult)
+    assert steps
+
+
+@pytest.mark.parametrize(("value", "hidden"), [("", True), ("-1", True), ("0", False), (None, False)])
+def test_a_hidden_gpu_is_none(monkeypatch: pytest.MonkeyPatch, value: str | None, hidden: bool) -> None:
+    monkeypatch.setenv("SPACES_ZERO_GPU", "1")  # as though there were one
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if value is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", value)
+    assert has_gpu() is not hidden
+
+
+def test_memory_that_runs_out_while_loading_is_not_taken_for_damaged_files() -> None:
+    def make() -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 58800000000 bytes.")
+
+    with pytest.raises(ModelFailed, match="not enough memory for 'big'. Load it with"):
+        whole(("big",), make)
+    with pytest.raises(Unavailable, match="damaged"):
+        whole(("big",), lambda: {}["key"])
 
 
 def test_zerogpu_needs_the_package_that_lends_the_gpu(settings: Settings) -> None:

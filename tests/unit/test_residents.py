@@ -5,11 +5,13 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
+from pathlib import Path
 
 import pytest
 
 from ru1_app.errors import ModelFailed
-from ru1_app.models.residents import Residents, memory_budget_gb
+from ru1_app.models import residents as residents_module
+from ru1_app.models.residents import Residents, memory_budget_gb, weights_gb
 
 
 class Model:
@@ -88,3 +90,70 @@ def test_when_it_fails_alone_the_advice_is_passed_on() -> None:
 
 def test_the_budget_is_what_the_machine_has() -> None:
     assert 0.5 < memory_budget_gb() < 10_000
+
+
+def test_what_is_held_is_given_out_while_another_is_loaded() -> None:
+    residents, loading, go_on = Residents(lambda: None), threading.Event(), threading.Event()
+    held = residents.take(("a",), Model)
+
+    def slow() -> Model:
+        loading.set()
+        assert go_on.wait(10)
+        return Model()
+
+    thread = threading.Thread(target=residents.take, args=(("b",), slow))
+    thread.start()
+    assert loading.wait(10)
+    assert residents.take(("a",), Model) is held
+    assert not residents.holds("b")
+    go_on.set()
+    thread.join()
+    assert residents.holds("b")
+
+
+def test_the_second_try_is_made_without_what_the_first_had_loaded() -> None:
+    residents = Residents(lambda: None)
+    residents.take(("other",), Model, 1)
+    half: list[weakref.ref[Model]] = []
+    alive: list[bool] = []
+
+    def make() -> Model:
+        alive.extend(ref() is not None for ref in half)
+        model = Model()
+        if not half:
+            half.append(weakref.ref(model))
+            raise ModelFailed("There is not enough memory.")
+        return model
+
+    residents.take(("big",), make)
+    assert alive == [False]
+
+
+def test_models_of_unknown_size_go_too_when_memory_runs_out() -> None:
+    residents, tries = Residents(lambda: None), []
+    residents.take(("unknown",), Model)
+
+    def make() -> Model:
+        tries.append(residents.keys)
+        if len(tries) == 1:
+            raise ModelFailed("There is not enough memory.")
+        return Model()
+
+    residents.take(("big",), make)
+    assert tries == [[("unknown",)], []]
+
+
+def test_a_container_s_limit_is_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit, none = tmp_path / "limit", tmp_path / "none"
+    limit.write_text("2000000000\n")
+    none.write_text("max\n")
+    monkeypatch.setattr(residents_module, "CONTAINER", (none, limit, tmp_path / "missing"))
+    assert memory_budget_gb() == pytest.approx(1.8)
+
+
+def test_the_size_of_a_folder_is_that_of_its_weights(tmp_path: Path) -> None:
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net" / "model.safetensors").write_bytes(b"0" * 3_000_000)
+    (tmp_path / "README.md").write_text("words")
+    assert weights_gb(str(tmp_path)) == pytest.approx(0.003)
+    assert weights_gb("owner/name") == 0

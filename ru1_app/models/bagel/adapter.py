@@ -76,7 +76,8 @@ class BagelAdapter:
             ):
                 if isinstance(event, Step):
                     done = draw * request.steps + event.number
-                    small = session.preview(event.clean, session.grid(session.fit(image)))
+                    with _memory():
+                        small = session.preview(event.clean, session.grid(session.fit(image)))
                     yield Progress(done, request.steps * request.samples, small)
                 elif isinstance(event, edits.Drawn):
                     made = event
@@ -118,7 +119,8 @@ class BagelAdapter:
             elif isinstance(event, Made):
                 made = _fit(event.image, image.size)
             else:
-                small = session.preview(event.clean, session.grid(session.fit(image)))
+                with _memory():
+                    small = session.preview(event.clean, session.grid(session.fit(image)))
                 yield Progress(event.number, event.total, small)
         recovered = None
         if made is not None:

@@ -19,6 +19,7 @@ from ru1_app.models.bagel.embed import position_table
 from ru1_app.models.bagel.model import Bagel
 from ru1_app.models.bagel.names import AUTOENCODER, names
 from ru1_app.models.bagel.place import Placement, arrange, check_placement, device_map, device_of, put, quantise
+from ru1_app.models.engine import out_of_memory
 from ru1_app.models.packed import PackedLinear
 from ru1_app.models.revision import is_folder
 
@@ -59,7 +60,9 @@ def open_bagel(folder: Path, placement: Placement | None = None) -> Bagel:
     wanted = _checked(model, config, checkpoint)
     try:
         _fill(model, wanted, checkpoint, placement)
-    except (torch.OutOfMemoryError, MemoryError) as error:
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
         raise ModelFailed(
             f"There is not enough memory for {folder.name!r} on {placement.main}. Quantise it (8bit, 4bit), offload "
             "it to main memory, or spread it over several GPUs (devices: auto)."

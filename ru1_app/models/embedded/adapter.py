@@ -34,6 +34,8 @@ class EmbeddedRecoverer:
         """Yield a preview after each step, then the recovery. See `Recoverer.recover`."""
         import torch
 
+        from ru1_app.models.engine import out_of_memory
+
         pixels = torch.tensor(request.corrupted).permute(2, 0, 1)[None].float() / 255
         seeds = [request.seed + k for k in range(request.samples)]
         steps = self._pipeline.steps(pixels, seeds, request.steps)
@@ -42,7 +44,9 @@ class EmbeddedRecoverer:
             began = time.perf_counter()
             try:
                 following = next(steps, None)
-            except torch.OutOfMemoryError:
+            except (RuntimeError, MemoryError) as error:
+                if not out_of_memory(error):
+                    raise
                 raise ModelFailed("The recovery ran out of memory. Use fewer samples or a smaller image.") from None
             worked += time.perf_counter() - began
             if following is None:
