@@ -39,11 +39,15 @@ def parse(text: str) -> tuple[Reading | None, str]:
     return reading, parts.get("ANSWER", "") or parts.get("CONCLUSION", "")
 
 
+# Not within parentheses, and not within the name of a kind.
+_BETWEEN = re.compile(r"\n|(?:[,;•]|(?<!salt )\band\b)(?![^()\n]*\))", re.IGNORECASE)
+
+
 def degradations(text: str) -> tuple[Degradation, ...]:
     """The kinds of damage in "blur(0.48), lens flare: strong; noise", with their degrees; none for "none"."""
     found = []
-    for part in re.split(r"[,;\n•]|\band\b", text, flags=re.IGNORECASE):
-        words = re.sub(r"^[\s\-*\d.)]+(?=\D)", "", part).strip(" .\t")
+    for part in _BETWEEN.split(text):
+        words = re.sub(r"^(?:[\s\-*]|\d+[.)])+", "", part).strip(" .\t")
         if not words or words.casefold() in ("none", "no degradation", "clean", "n/a", "no degradations"):
             continue
         match = _DEGREE.match(words)

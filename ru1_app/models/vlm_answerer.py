@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ru1_app.domain import Answered, ModelRef, Question
-from ru1_app.errors import ModelFailed
+from ru1_app.errors import ModelFailed, Ru1Error
 from ru1_app.models import robust_r1
 from ru1_app.models.base import AnswerRequest, Words
 from ru1_app.models.clock import Clock
@@ -127,7 +127,9 @@ class VlmAnswerer:
         else:
             reading, said = None, written.text
         choice = parse_choice(said, question.options) if question.options else None
-        return Answered(said, choice, written.confidence, reading=reading)
+        # The probability of a whole text with its reasons is next to nothing and says nothing of the option.
+        confidence = None if question.options or reading is not None else written.confidence
+        return Answered(said, choice, confidence, reading=reading)
 
     def _answered(self, question: Question, reply: Answered, seconds: float) -> Answered:
         inside = self._scope is None or self._scope.covers(question, self._knows, reply.text)
@@ -138,7 +140,9 @@ class VlmAnswerer:
     def _guarded(self) -> Iterator[None]:
         try:
             yield
-        except (RuntimeError, MemoryError) as error:
+        except Ru1Error:
+            raise
+        except Exception as error:  # processors and chat templates raise anything
             memory = " Load it quantised (8bit, 4bit) or spread it (device_map: auto)." if out_of_memory(error) else ""
             raise ModelFailed(
                 f"The answerer {self._ref.id!r} failed: {first_line(error)}. Try a smaller image.{memory}"

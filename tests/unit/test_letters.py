@@ -126,6 +126,43 @@ def test_the_options_decide_what_words_mean(text: str, options: tuple[str, ...],
     assert parse_choice(text, options) == letter
 
 
+@pytest.mark.parametrize(("text", "options", "letter"), [
+    ("At first the correct answer is A.\n</think>\n\nB", OPTIONS, "B"),
+    ("<think>I think the answer is A, hmm", OPTIONS, None),
+    ("<think>A or B? A!</think> C", OPTIONS, "C"),
+    ("The incorrect answer is A.", OPTIONS, None),
+    ("The least likely answer is A.", OPTIONS, None),
+    ("The answer is unlikely to be A.", OPTIONS, None),
+    ("I do not think the answer is A.", OPTIONS, None),
+    ("I doubt the answer is A", OPTIONS, None),
+    ("I don't think it is red.", OPTIONS, None),
+    ("There are no red lights", OPTIONS, None),
+    ("It doesn't look green", OPTIONS, None),
+    ("No, it is red.", OPTIONS, "A"),
+    ("Not green but red", OPTIONS, "A"),
+    ("There is no green light; it is blue", OPTIONS, "C"),
+    ("Answer: B, C and D", OPTIONS, None),
+    ("answer: B, C", OPTIONS, None),
+    ("Select the letter A, B, C or D", OPTIONS, None),
+    ("The answer is B, A is wrong.", OPTIONS, "B"),
+    ("The answer is A. Actually, it is B.", OPTIONS, "B"),
+    ("The answer is A. Wait, let me look again: yes.", OPTIONS, "A"),
+    ("3.5", ("3", "4"), None),
+    ("The speed is 30.5", ("30", "50"), None),
+    ("The speed is 30.", ("30", "50"), "A"),
+    ("A red light is shown, so B", OPTIONS, "B"),
+    ("Plan B", OPTIONS, None),
+    ("Vitamin C is in the picture", OPTIONS, None),
+    ("Yes, there is no car", ("Yes", "No"), "A"),
+    ("No, there is none", ("Yes", "No"), "B"),
+    ('{"answer": ["B"]}', OPTIONS, "B"),
+    ("选项B", OPTIONS, "B"),
+    ("正解はBです", OPTIONS, "B"),
+])  # fmt: skip
+def test_no_answer_is_better_than_a_wrong_one(text: str, options: tuple[str, ...], letter: str | None) -> None:
+    assert parse_choice(text, options) == letter
+
+
 @given(st.text(max_size=200), st.lists(st.text(min_size=1, max_size=12), max_size=6))
 def test_any_text_gives_a_letter_of_the_options_or_none(text: str, options: list[str]) -> None:
     assert parse_choice(text, options) in (None, *LETTERS[: len(options)])

@@ -84,3 +84,13 @@ def test_the_order_of_the_tags_does_not_matter(order: list[str], texts: list[str
     reading, answer = parse("\n".join(f"<{tag}> {text} <{tag}_END>" for tag, text in said.items()))
     assert reading is not None
     assert (reading.influence, reading.reasoning, reading.conclusion, answer) == tuple(said[tag] for tag in TAGS[1:])
+
+
+@pytest.mark.parametrize(("text", "kinds"), [
+    ("salt and pepper noise", [("salt and pepper noise", None)]),
+    ("JPEG compression (strong, 0.5)", [("JPEG compression", "strong, 0.5")]),
+    ("3D blur and fog", [("3D blur", None), ("fog", None)]),
+    ("1. blur: strong\n2) rain", [("blur", "strong"), ("rain", None)]),
+])  # fmt: skip
+def test_a_kind_of_damage_is_kept_whole(text: str, kinds: list[tuple[str, str | None]]) -> None:
+    assert [(each.type, each.degree) for each in degradations(text)] == kinds
