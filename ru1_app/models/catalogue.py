@@ -6,7 +6,7 @@ Reading it imports no adapter and touches no network.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -22,7 +22,7 @@ from ru1_app.models.machine import has_gpu
 BUILT_IN = Path(__file__).with_name("models.yaml")
 PROFILES = ("embedded", "cpu", "gpu", "zerogpu")
 ASSETS = "assets:"  # a source below Settings.models_dir
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+_HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")  # "./folder" is none
 _VARIABLE = re.compile(r"\$\{(\w+)(:-[^}]*)?\}")  # ${NAME}, or ${NAME:-what to take when it is not set}
 
 
@@ -100,7 +100,7 @@ class ModelEntry(BaseModel):
     @property
     def variables(self) -> tuple[str, ...]:
         """The environment variables that its source and options need: those named as ${NAME}, without a default."""
-        texts = [self.source, *(value for value in self.options.values() if isinstance(value, str))]
+        texts = [self.source, *_texts(self.options)]
         found = (pair for text in texts for pair in _VARIABLE.findall(text))
         return tuple(dict.fromkeys(name for name, default in found if not default))
 
@@ -110,7 +110,7 @@ class ModelEntry(BaseModel):
         source = _filled(self.source)
         if source.startswith(ASSETS):
             source = str(settings.models_dir / source.removeprefix(ASSETS))
-        options = {key: _filled(value) if isinstance(value, str) else value for key, value in self.options.items()}
+        options = {key: _within(value, _filled) for key, value in self.options.items()}
         if self.revision and self.hub_id:
             options["revision"] = self.revision
         if ADAPTERS[self.adapter].placed and has_gpu():
@@ -248,6 +248,21 @@ def _moved(entry: ModelEntry) -> ModelEntry:
     """The entry with the source that RU1_SOURCE_<NAME> gives: another folder or hub id for a built-in model."""
     source = variable("RU1_SOURCE_" + re.sub(r"\W", "_", entry.name).upper())
     return entry.model_copy(update={"source": source}) if source else entry
+
+
+def _texts(value: Any) -> list[str]:
+    """Every text in a value."""
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [value] if isinstance(value, str) else [text for each in inside for text in _texts(each)]
+
+
+def _within(value: Any, change: Callable[[str], str]) -> Any:
+    """A value with every text in it changed, however deep it lies."""
+    if isinstance(value, dict):
+        return {key: _within(each, change) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_within(each, change) for each in value]
+    return change(value) if isinstance(value, str) else value
 
 
 def _filled(text: str) -> str:

@@ -25,7 +25,7 @@ def weights_digest(folder: Path) -> str:
 
 def is_folder(source: str | Path) -> bool:
     """Whether `source` is meant as a folder: it exists, or is no `owner/name` of the hub."""
-    return Path(source).exists() or not re.fullmatch(r"[\w.-]+/[\w.-]+", str(source))
+    return Path(source).exists() or not re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", str(source))
 
 
 def hub_commit(source: str, revision: str | None = None) -> str:

@@ -37,18 +37,19 @@ class Writer:
     def _generated(self, inputs: Any, listener: _Listener | None) -> list[Written]:
         import torch
 
+        chosen: list[torch.Tensor] = []
+
+        def watch(_: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+            """Greedy: the token that is taken is the likeliest. All scores would be words x steps x vocabulary."""
+            chosen.append(scores.float().log_softmax(-1).amax(-1))
+            return scores
+
         with torch.inference_mode():
-            output = self._model.generate(
-                **inputs,
-                max_new_tokens=self._limit,
-                do_sample=False,
-                output_scores=True,
-                return_dict_in_generate=True,
-                streamer=listener,
+            sequences = self._model.generate(
+                **inputs, max_new_tokens=self._limit, do_sample=False, streamer=listener, logits_processor=[watch]
             )
-            said = output.sequences[:, inputs["input_ids"].shape[1] :]
-            steps = torch.stack(output.scores, 1).float().log_softmax(-1)
-            logs = steps.gather(2, said[:, :, None])[..., 0]
+            said = sequences[:, inputs["input_ids"].shape[1] :]
+            logs = torch.stack(chosen, 1)
         silent = {self._tokenizer.pad_token_id, self._tokenizer.eos_token_id}
         texts = []
         for tokens, log in zip(said.tolist(), logs.tolist(), strict=True):

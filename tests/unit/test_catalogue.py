@@ -224,3 +224,24 @@ def test_zerogpu_needs_the_package_that_lends_the_gpu(settings: Settings) -> Non
     else:
         with pytest.raises(Unavailable, match="pip install spaces"):
             App(replace(settings, profile="zerogpu"))
+
+
+def test_a_variable_is_replaced_however_deep_it_lies(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (
+        "models:\n  far:\n    label: Far\n    adapter: served\n    source: http://127.0.0.1:1/v1\n"
+        "    roles: [recover]\n"
+        '    options: {extra: {inside: ["${FAR_TOKEN}", 1]}}\n'
+    )
+    entry = read_catalogue(listed(settings, tmp_path, text)).entries["far"]
+    assert entry.variables == ("FAR_TOKEN",)
+    monkeypatch.setenv("FAR_TOKEN", "abc")
+    assert entry.resolved(settings, Role.RECOVER)[2]["extra"] == {"inside": ["abc", 1]}
+
+
+@pytest.mark.parametrize("source", ["./weights", "../weights"])
+def test_a_folder_that_is_not_there_is_no_model_of_the_hub(settings: Settings, tmp_path: Path, source: str) -> None:
+    found = listed(settings, tmp_path, HEAD.format(source=source))
+    states_ = {state.entry.name: state for state in states(read_catalogue(found), found, lambda name: False)}
+    assert "no folder" in states_["mine"].reason

@@ -69,7 +69,7 @@ class ServedRecoverer:
             "prompt": options.prompt,
             "served_size": list(size),
             "likeness": round(alike, 3),
-            **({"extra": dict(options.extra)} if options.extra else {}),
+            **({"extra": sorted(options.extra)} if options.extra else {}),
         }
 
     def _call(self, image: Image8, seed: int, steps: int) -> Call:
