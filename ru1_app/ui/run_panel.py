@@ -133,13 +133,11 @@ def connect(app: App, left: dict[str, Any], right: dict[str, Any], panel: dict[s
             raise InvalidInput("These recoveries are no longer held. Press Recover again; your entries stay.")
         return in_view(results[number])
 
-    def on_stop(person: gr.Request) -> None:
-        # Gradio's own `cancels` leaves the queue's slot taken when the generator is inside a step.
+    def on_stop(person: gr.Request) -> dict[Any, Any]:
+        # Gradio's own `cancels` leaves the queue's slot taken when the generator is inside a step. Nothing is shown but
+        # that it was pressed: a text could arrive after the run's own "Stopped", and cover it.
         stopping.add(person.session_hash)
-
-    def says_stopping() -> dict[Any, Any]:
-        """Shown before the run is told, so that it never covers what the run says when it has stopped."""
-        return {left["stop"]: gr.Button(visible=False), right["progress"]: view.progress("Stopping", 0.0)}
+        return {left["stop"]: gr.Button(visible=False)}
 
     def on_model(name: str) -> dict[Any, Any]:
         """The steps that this model is used with, and whether it can reason."""
@@ -162,8 +160,7 @@ def connect(app: App, left: dict[str, Any], right: dict[str, Any], panel: dict[s
     )  # fmt: skip
     running.failure(ready, None, acting, **PRIVATE)
     left["run"].click(None, js=TO_RESULT, **PRIVATE)
-    asked_to_stop = left["stop"].click(says_stopping, None, [left["stop"], right["progress"]], **PRIVATE)
-    asked_to_stop.then(on_stop, None, None, **PRIVATE)
+    left["stop"].click(on_stop, None, [left["stop"]], **PRIVATE)
     left["model"].change(shown(on_model), left["model"], [left["steps"], left["reason"]], **PRIVATE)
     right["which"].input(shown(on_which), [both, right["which"]], viewed, **PRIVATE)
 
