@@ -65,7 +65,7 @@ def connect(app: App, left: dict[str, Any], right: dict[str, Any], panel: dict[s
         return {
             right["progress"]: view.progress(WAITING, 0.0),
             left["run"]: gr.Button(interactive=False),
-            left["stop"]: gr.Button(visible=True),
+            left["stop"]: gr.Button("Stop", visible=True, interactive=True),
         }
 
     def on_run(values: dict[Any, Any], person: gr.Request) -> Iterator[dict[Any, Any]]:
@@ -134,10 +134,10 @@ def connect(app: App, left: dict[str, Any], right: dict[str, Any], panel: dict[s
         return in_view(results[number])
 
     def on_stop(person: gr.Request) -> dict[Any, Any]:
-        # Gradio's own `cancels` leaves the queue's slot taken when the generator is inside a step. Nothing is shown but
-        # that it was pressed: a text could arrive after the run's own "Stopped", and cover it.
+        # Gradio's own `cancels` leaves the queue's slot taken when the generator is inside a step. The button alone says
+        # that it was pressed: a text in the run's place could arrive after its own "Stopped", and cover it.
         stopping.add(person.session_hash)
-        return {left["stop"]: gr.Button(visible=False)}
+        return {left["stop"]: gr.Button("Stopping …", interactive=False)}
 
     def on_model(name: str) -> dict[Any, Any]:
         """The steps that this model is used with, and whether it can reason."""

@@ -276,7 +276,7 @@ def test_who_waits_for_a_turn_is_told_so_and_may_give_up(open_page: Open) -> Non
     second.locator("#run").click()
     expect(second.locator("#progress")).to_contain_text("Waiting for its turn")
     second.locator("#stop").click()
-    expect(second.locator("#progress")).to_contain_text("Stopping")
+    expect(second.locator("#stop")).to_have_text("Stopping …")
     first.locator("#stop").click()
     expect(second.locator("#progress")).to_contain_text("Stopped")
     expect(second.locator("#run")).to_be_enabled()
