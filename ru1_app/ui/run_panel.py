@@ -134,7 +134,7 @@ def connect(app: App, left: dict[str, Any], right: dict[str, Any], panel: dict[s
         return in_view(results[number])
 
     def on_stop(person: gr.Request) -> dict[Any, Any]:
-        # Gradio's own `cancels` leaves the queue's slot taken when the generator is inside a step. The button alone says
+        # Gradio's own `cancels` leaves the queue's slot taken when the generator is inside a step. Only the button says
         # that it was pressed: a text in the run's place could arrive after its own "Stopped", and cover it.
         stopping.add(person.session_hash)
         return {left["stop"]: gr.Button("Stopping …", interactive=False)}
