@@ -123,6 +123,10 @@ class Reading:
     conclusion: str = ""
 
 
+CANNOT_TELL = "Cannot tell"
+"""The text of an answerer that finds the evidence gone; it then chooses no option."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answered:
     """An answerer's reply. `choice` is a letter of the options, or None when the text names none."""

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
-from ru1_app.domain import Question
+from ru1_app.domain import CANNOT_TELL, Question
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A kind of question: a word that must be in it, and the options it was trained with."""
+    """A kind of question: a word that must be in it, and the options it was trained with.
+
+    `free`: it is answered in sentences, without options.
+    """
 
     words: frozenset[str]
     answers: frozenset[str]
+    free: bool = False
+
+    def takes(self, words: Set[str], options: frozenset[str], asked_openly: bool) -> bool:
+        """Whether a question of these words may be answered so."""
+        return bool(self.words & words) and (asked_openly if self.free else options <= self.answers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +32,9 @@ class Scope:
     """All topics of a checkpoint, the share of unknown words it bears, and what to say beyond that.
 
     `by_words`: the model answers in words, so options are weighed by their words instead of their letters;
-    `synonyms` gives the word it knows for an option.
+    `synonyms` gives the word it knows for an option. `trace`: it says of each image how what is asked about is to be
+    seen there before it answers, and may find the evidence gone (`ru1_app.models.trace`). `temperature` divides the
+    logarithms of its probabilities, so that it is as often right as it says (Guo et al. 2017); 1: not calibrated.
     """
 
     topics: tuple[Topic, ...]
@@ -32,6 +42,8 @@ class Scope:
     note: str
     by_words: bool
     synonyms: Mapping[str, str]
+    trace: bool = False
+    temperature: float = 1.0
 
     @classmethod
     def read(cls, folder: Path) -> Scope | None:
@@ -40,9 +52,19 @@ class Scope:
         if not path.is_file():
             return None
         raw = json.loads(path.read_text("utf-8"))
-        topics = tuple(Topic(_folded(topic["words"]), _folded(topic["answers"])) for topic in raw["topics"].values())
-        share, note = float(raw["max_unknown_share"]), str(raw["note"])
-        return cls(topics, share, note, raw.get("choose_by") == "words", dict(raw.get("synonyms", {})))
+        topics = tuple(
+            Topic(_folded(topic["words"]), _folded(topic["answers"]), topic.get("free", False))
+            for topic in raw["topics"].values()
+        )
+        return cls(
+            topics,
+            float(raw["max_unknown_share"]),
+            str(raw["note"]),
+            raw.get("choose_by") == "words",
+            dict(raw.get("synonyms", {})),
+            bool(raw.get("trace", False)),
+            float(raw.get("temperature", 1.0)),
+        )
 
     def word(self, option: str) -> str:
         """The option as the model would say it."""
@@ -58,8 +80,9 @@ class Scope:
         unknown = [word for word in words if not known(word)]
         if not words or len(unknown) / len(words) > self.max_unknown_share:
             return False
-        options = _folded(question.options) or _folded((reply,) if reply else ())
-        return any(topic.words & set(words) and options <= topic.answers for topic in self.topics)
+        said = (reply,) if reply and reply != CANNOT_TELL else ()
+        options = _folded(question.options) or _folded(said)
+        return any(topic.takes(set(words), options, not question.options) for topic in self.topics)
 
 
 def _folded(texts: list[str] | tuple[str, ...]) -> frozenset[str]:

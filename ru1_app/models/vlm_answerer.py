@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,9 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ru1_app.domain import Answered, ModelRef, Question
+from ru1_app.domain import CANNOT_TELL, Answered, ModelRef, Question, Reading
 from ru1_app.errors import ModelFailed, Ru1Error
-from ru1_app.models import robust_r1
+from ru1_app.models import robust_r1, trace
 from ru1_app.models.base import AnswerRequest, Words
 from ru1_app.models.clock import Clock
 from ru1_app.models.engine import first_line, out_of_memory
@@ -22,7 +23,7 @@ from ru1_app.models.scope import Scope
 from ru1_app.models.writer import Writer, Written
 
 _BATCH = 16
-SCOPED_LIMIT = 24  # tokens of a text of a checkpoint that was trained for some questions alone
+SCOPED_LIMIT = 80  # tokens of a text of a checkpoint that was trained for some questions alone
 
 
 class Style(StrEnum):
@@ -47,9 +48,10 @@ class Manner(NamedTuple):
 
 
 class VlmAnswerer:
-    """A `StreamingAnswerer`. Confidence is the model's own probability, not calibrated: of the chosen option among
-    the options given (by their letters, or by their words where the checkpoint says so), or the product
-    over the tokens of a text.
+    """A `StreamingAnswerer`. Confidence is the model's own probability, calibrated only where its scope says so.
+
+    It is that of the chosen option among the options given (by their letters, or by their words where the checkpoint
+    says so), or the product over the tokens of a text.
     """
 
     def __init__(self, model: Any, processor: Any, ref: ModelRef, scope: Scope | None, manner: Manner) -> None:
@@ -107,6 +109,9 @@ class VlmAnswerer:
         clock = Clock()
         with self._guarded(), clock:
             inputs = self._inputs(requests)
+            readings: list[Reading | None] = [None] * len(requests)
+            if self._scope is not None and self._scope.trace:
+                readings, inputs = self._traced(inputs, requests)
             if self._weighs(requests[0].question):
                 replies = self._choices(inputs, requests)
             else:
@@ -114,7 +119,8 @@ class VlmAnswerer:
                 replies = [self._judged(request.question, text) for request, text in zip(requests, texts, strict=True)]
         seconds = clock.seconds / len(requests)
         return [
-            self._answered(request.question, reply, seconds) for request, reply in zip(requests, replies, strict=True)
+            self._answered(request.question, replace(reply, reading=reading or reply.reading), seconds)
+            for request, reply, reading in zip(requests, replies, readings, strict=True)
         ]
 
     def _weighs(self, question: Question) -> bool:
@@ -126,6 +132,8 @@ class VlmAnswerer:
             reading, said = robust_r1.parse(written.text)
         else:
             reading, said = None, written.text
+        if self._scope is not None:
+            said = sentence(said)
         choice = parse_choice(said, question.options) if question.options else None
         # The probability of a whole text with its reasons is next to nothing and says nothing of the option.
         confidence = None if question.options or reading is not None else written.confidence
@@ -170,6 +178,22 @@ class VlmAnswerer:
         inputs = self._processor(images=images, text=texts, padding=True, return_tensors="pt")
         return inputs.to(self._model.device)
 
+    def _traced(self, inputs: Any, requests: list[AnswerRequest]) -> tuple[list[Reading | None], Any]:
+        """Let the model say how what is asked about is to be seen in each image; the inputs then end with that."""
+        import torch
+
+        levels = torch.tensor(self._tokenizer.convert_tokens_to_ids(list(trace.LEVELS)), device=self._model.device)
+        so = torch.full((len(requests),), self._tokenizer.convert_tokens_to_ids(trace.SO), device=self._model.device)
+        said: list[list[str]] = [[] for _ in requests]
+        with torch.inference_mode():
+            for _ in requests[0].images:
+                picked = self._model(**inputs).logits[:, -1, levels].argmax(1)
+                for words, index in zip(said, picked.tolist(), strict=True):
+                    words.append(trace.LEVELS[index])
+                inputs = _with(inputs, levels[picked])
+        readings = [trace.reading(words, each.condition) for words, each in zip(said, requests, strict=True)]
+        return list(readings), _with(inputs, so)
+
     def _letter_tokens(self, letter: str) -> list[int]:
         """The tokens that mean the letter, with and without a space before it."""
         spellings = (self._tokenizer(text, add_special_tokens=False).input_ids for text in (letter, f" {letter}"))
@@ -187,12 +211,34 @@ class VlmAnswerer:
 
         with torch.inference_mode():
             rows = self._model(**inputs).logits[:, -1].float().softmax(-1)
-        replies = []
-        for row, request in zip(rows, requests, strict=True):
-            options = request.question.options
-            masses = [float(row[self._tokens_of(*numbered)].sum()) for numbered in enumerate(options)]
-            shares = normalised(masses)
-            best = max(range(len(options)), key=shares.__getitem__)
-            text = f"{LETTERS[best]}. {options[best]}"
-            replies.append(Answered(text, LETTERS[best], shares[best], probabilities=tuple(shares)))
-        return replies
+        return [self._choice(row, request.question.options) for row, request in zip(rows, requests, strict=True)]
+
+    def _choice(self, row: Any, options: Sequence[str]) -> Answered:
+        """The likeliest option by the next token's probabilities [vocabulary], or that none can be told."""
+        masses = [float(row[self._tokens_of(*numbered)].sum()) for numbered in enumerate(options)]
+        temperature, unsure = 1.0, 0.0
+        if self._scope is not None:
+            temperature = self._scope.temperature
+        if self._scope is not None and self._scope.trace:
+            unsure = float(row[self._tokenizer(CANNOT_TELL.lower(), add_special_tokens=False).input_ids[0]])
+        *shares, lost = normalised([mass ** (1 / temperature) for mass in (*masses, unsure)])
+        within = tuple(normalised(shares))
+        if lost > max(shares):
+            return Answered(CANNOT_TELL, None, lost, probabilities=within)
+        best = max(range(len(options)), key=shares.__getitem__)
+        return Answered(f"{LETTERS[best]}. {options[best]}", LETTERS[best], shares[best], probabilities=within)
+
+
+def sentence(words: str) -> str:
+    """Words of a word-level vocabulary as a person writes them: "stop , a car ." -> "Stop, a car."."""
+    joined = re.sub(r" (?=[.,!?])", "", words.strip())
+    return joined[:1].upper() + joined[1:] if " " in joined else joined
+
+
+def _with(inputs: Any, tokens: Any) -> Any:
+    """The inputs with one more token [rows] at their end."""
+    import torch
+
+    column = tokens[:, None]
+    more = {"input_ids": column, "attention_mask": torch.ones_like(column)}
+    return {**inputs, **{name: torch.cat([inputs[name], values], 1) for name, values in more.items()}}

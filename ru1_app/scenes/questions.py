@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from ru1_app.domain import Question
-from ru1_app.scenes.scene import ARROWS, CAR_COLOURS, EXTRAS, LIGHTS, MAX_PEOPLE, SPEEDS, WORDS, Scene
+from ru1_app.scenes.scene import ARROWS, CAR_COLOURS, EXTRAS, LIGHTS, MAX_PEOPLE, SPEEDS, WORDS, Scene, layout
 
 LETTERS = "ABCD"
-KINDS = ("light", "arrow", "car_colour", "count", "speed", "word", "presence")
+KINDS = ("light", "arrow", "car_colour", "count", "speed", "word", "presence", "position")
 
 _WORDING: dict[str, tuple[str, ...]] = {
     "light": (
@@ -62,22 +63,51 @@ _WORDING: dict[str, tuple[str, ...]] = {
         "Is a {} visible?",
         "Is there a {}?",
     ),
+    "position": (
+        "Is the {} left or right of the {}?",
+        "On which side of the {1} is the {0}, left or right?",
+        "Does the {} stand left or right of the {}?",
+        "Is the {} to the left or to the right of the {}?",
+        "Seen from the {1}, is the {0} left or right?",
+    ),
 }
+_SIGNS = {"light": "traffic light", "arrow": "arrow", "speed": "speed sign", "word": "word"}
+DESCRIBE = (
+    "Describe the picture.",
+    "Describe this scene.",
+    "Write a caption for this picture.",
+    "What does the picture show? Describe it.",
+)
 AHEAD = ("straight on", "straight", "straight ahead", "up")  # names of the direction ahead
 
 
-def questions_for(scene: Scene, rng: np.random.Generator) -> list[tuple[str, Question]]:
+class Asked(NamedTuple):
+    """A question, its kind, and the things of the scene that its answer hangs on (`ru1_app.scenes.evidence`)."""
+
+    kind: str
+    question: Question
+    things: tuple[str, ...]
+
+
+def ask(scene: Scene, rng: np.random.Generator) -> list[Asked]:
     """One question of each kind, in the order of `KINDS`, with shuffled options and the right letter."""
-    answers: dict[str, tuple[str, Sequence[str]]] = {
-        "light": (scene.light, LIGHTS),
-        "arrow": (scene.arrow, ARROWS),
-        "car_colour": (scene.car, CAR_COLOURS),
-        "count": (str(scene.people), [str(n) for n in range(MAX_PEOPLE + 1)]),
-        "speed": (str(scene.speed), [str(speed) for speed in SPEEDS]),
-        "word": (scene.word, WORDS),
+    answers: dict[str, tuple[str, str, Sequence[str]]] = {
+        "light": ("light", scene.light, LIGHTS),
+        "arrow": ("arrow", scene.arrow, ARROWS),
+        "car_colour": ("car", scene.car, CAR_COLOURS),
+        "count": ("people", str(scene.people), [str(n) for n in range(MAX_PEOPLE + 1)]),
+        "speed": ("speed", str(scene.speed), [str(speed) for speed in SPEEDS]),
+        "word": ("word", scene.word, WORDS),
     }
-    asked = [(kind, _choose(kind, right, values, rng)) for kind, (right, values) in answers.items()]
-    return [*asked, ("presence", _presence(scene, rng))]
+    asked = [
+        Asked(kind, _choose(kind, right, values, rng), (thing,)) for kind, (thing, right, values) in answers.items()
+    ]
+    return [*asked, _presence(scene, rng), _position(scene, rng)]
+
+
+def questions_for(scene: Scene, rng: np.random.Generator) -> list[tuple[str, Question]]:
+    """Kind and question of each that `ask` asks."""
+    return [(asked.kind, asked.question) for asked in ask(scene, rng)]
 
 
 def open_question(question: Question) -> Question:
@@ -93,8 +123,9 @@ def caption(scene: Scene) -> str:
     people = {0: "nobody on foot", 1: "one pedestrian"}.get(scene.people, f"{scene.people} pedestrians")
     arrow = "straight on" if scene.arrow == "up" else scene.arrow
     extras = "".join(f", a {name}" for name in scene.extras)
+    article = "An" if scene.lighting[0] in "aeiou" else "A"
     return (
-        f"A {scene.lighting} road scene with a {scene.light} traffic light, an arrow sign pointing {arrow}, "
+        f"{article} {scene.lighting} road scene with a {scene.light} traffic light, an arrow sign pointing {arrow}, "
         f"a {scene.car} car, {people}, a speed limit of {scene.speed} "
         f"and a sign that says {scene.word}{extras}."
     )
@@ -120,9 +151,23 @@ def _style(kind: str, rng: np.random.Generator) -> Callable[[str], str]:
     return (lambda value: ahead if value == "up" else value) if kind == "arrow" else str
 
 
-def _presence(scene: Scene, rng: np.random.Generator) -> Question:
+def _presence(scene: Scene, rng: np.random.Generator) -> Asked:
     """Asks for one of the things a scene may lack; yes and no are equally likely over all scenes."""
     name = EXTRAS[rng.integers(len(EXTRAS))]
-    options = ("yes", "no") if rng.random() < 0.5 else ("no", "yes")
     right = "yes" if name in scene.extras else "no"
-    return Question(_wording("presence", rng).format(name), options, LETTERS[options.index(right)])
+    return Asked("presence", _either(_wording("presence", rng).format(name), ("yes", "no"), right, rng), (name,))
+
+
+def _position(scene: Scene, rng: np.random.Generator) -> Asked:
+    """Asks which of two signs stands further left; their order is uniform over all scenes."""
+    middle = {place.name: place.box[0] + place.box[2] for place in layout(scene)}
+    one, other = (str(name) for name in rng.permutation(list(_SIGNS))[:2])
+    right = "left" if middle[one] < middle[other] else "right"
+    text = _wording("position", rng).format(_SIGNS[one], _SIGNS[other])
+    return Asked("position", _either(text, ("left", "right"), right, rng), (one, other))
+
+
+def _either(text: str, options: tuple[str, str], right: str, rng: np.random.Generator) -> Question:
+    """Two options in a random order."""
+    shown = options if rng.random() < 0.5 else options[::-1]
+    return Question(text, shown, LETTERS[shown.index(right)])

@@ -1,8 +1,11 @@
 """Trains the embedded answerer on drawn scenes: `python -m ru1_app.training.answerer --out DIR`.
 
-First the vision tower alone learns what stands in each cell of its token grid, which the renderer knows;
-then the whole model learns to answer, all questions of a scene packed into one sequence. Interrupted runs
-go on from the last checkpoint in `--out`.
+Reading comes first, as in a pretrained model: the vision tower alone learns what stands in each cell of its token grid,
+which the renderer knows; then the whole model learns to answer, all questions of a scene packed into one sequence.
+Stage III (`--config ru1_app/training/reason.toml --init DIR --pool DIR`) goes on with the recoverer in the loop:
+corrupted image, recovered image or both, a trace of what can be seen in them, the answer. Its vision tower learns from
+clean and recovered images; corrupted ones are the language model's to weigh. Interrupted runs go on from the last
+checkpoint in `--out`.
 """
 
 from __future__ import annotations
@@ -21,9 +24,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ru1_app.errors import InvalidInput
 from ru1_app.training.answerer_build import Sizes, build_model, build_processor, build_tokenizer, scope
-from ru1_app.training.answerer_data import CELL_CLASSES, MAX_HEADS, Batch, Scenes, Shares, cell_words
+from ru1_app.training.answerer_data import CELL_CLASSES, MAX_HEADS, Asker, Batch, Scenes, Shares, cell_words
+from ru1_app.training.answerer_pool import Pool, make
 from ru1_app.training.config import load_config
+
+END_WEIGHT = 0.1  # of the token that ends an answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +47,11 @@ class AnswererConfig:
     weight_decay: float
     ema: float
     pair_share: float
-    clean_share: float
-    open_share: float
+    recovered_share: float
+    corrupted_share: float
+    caption_share: float
+    level_weight: float
+    caption_weight: float
     cell_weight: float
     damaged_weight: float
     word_weight: float
@@ -56,6 +66,21 @@ class AnswererConfig:
     def sizes(self) -> Sizes:
         """The model's part of the settings."""
         return Sizes(self.vision_width, self.vision_depths, self.text_width, self.text_depth, self.text_heads)
+
+    @property
+    def shares(self) -> Shares:
+        """The mix of prompts."""
+        return Shares(self.pair_share, self.recovered_share, self.corrupted_share, self.caption_share)
+
+    @property
+    def said(self) -> dict[str, float]:
+        """The weights of what is said around the answers."""
+        return {"level": self.level_weight, "caption": self.caption_weight, "end": END_WEIGHT}
+
+    @property
+    def needs_pool(self) -> bool:
+        """Whether any prompt shows a recovery, or an image that was corrupted."""
+        return max(self.pair_share, self.recovered_share, self.corrupted_share) > 0
 
 
 def packed_mask(segments: torch.Tensor, images: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -87,22 +112,36 @@ class Trainer(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.cells = nn.Linear(width, CELL_CLASSES + MAX_HEADS)
 
+    def features(self, batch: Batch, frozen: bool) -> torch.Tensor:
+        """What the vision tower sees in all views [scenes * views, cells, width]; detached where they do not teach."""
+        pixels = batch.pixels.flatten(0, 1).float() / 127.5 - 1
+        teaches = batch.teaches.flatten() & (not frozen)
+        parts = []
+        for chosen in (teaches, ~teaches):
+            with torch.set_grad_enabled(chosen is teaches):
+                if chosen.any():
+                    seen = self.model.model.vision_tower(pixels[chosen], output_hidden_states=True, return_dict=True)
+                    parts.append(seen.hidden_states[-1])
+        order = torch.cat([teaches.nonzero(), (~teaches).nonzero()])[:, 0].argsort()
+        return torch.cat(parts)[order]
+
     def cell_loss(self, features: torch.Tensor, batch: Batch) -> torch.Tensor:
-        """Cross-entropy of the cells' contents and people, damaged views counting less."""
+        """Cross-entropy of the cells' contents and people, over views that teach; damaged ones count less."""
         views = batch.pixels.shape[1]
         logits = self.cells(self.norm(features))
-        weight = torch.where(batch.sound.flatten(), 1.0, self.config.damaged_weight)[:, None]
+        weight = torch.where(batch.sound.flatten(), 1.0, self.config.damaged_weight)
+        weight = (weight * batch.teaches.flatten())[:, None]
         what = batch.cells.repeat_interleave(views, 0)
         heads = batch.heads.repeat_interleave(views, 0)
         loss = F.cross_entropy(logits[..., :CELL_CLASSES].transpose(1, 2), what, reduction="none")
         loss = loss + F.cross_entropy(logits[..., CELL_CLASSES:].transpose(1, 2), heads, reduction="none")
-        return (loss * weight).sum() / (weight.sum() * loss.shape[1])
+        return (loss * weight).sum() / (weight.sum() * loss.shape[1]).clamp(min=1)
 
     def word_loss(self, images: torch.Tensor, batch: Batch) -> torch.Tensor:
-        """Image tokens of sound views should read as the word of what they show: options then match them."""
+        """Image tokens of views that teach should read as the word of what they show: options then match them."""
         views = batch.pixels.shape[1]
         words = torch.tensor(self.words)[batch.cells].repeat_interleave(views, 0)
-        words = torch.where(batch.sound.flatten()[:, None], words, -100)
+        words = torch.where(batch.teaches.flatten()[:, None], words, -100)
         logits = self.model.lm_head(self.model.model.language_model.norm(images))
         total = F.cross_entropy(logits.flatten(0, 1), words.flatten(), ignore_index=-100, reduction="sum")
         return total / (words != -100).sum().clamp(min=1)
@@ -112,11 +151,8 @@ class Trainer(nn.Module):
 
         `frozen` leaves the vision tower as it is.
         """
-        pixels = batch.pixels.flatten(0, 1).float() / 127.5 - 1
         core = self.model.model
-        with torch.set_grad_enabled(not frozen):
-            seen = core.vision_tower(pixels, output_hidden_states=True, return_dict=True)
-        features = seen.hidden_states[-1]
+        features = self.features(batch, frozen)
         cells = self.cell_loss(features, batch)
         if not ask:
             return cells, float(cells.detach()), 0.0
@@ -134,11 +170,10 @@ class Trainer(nn.Module):
         )
         hidden = output.last_hidden_state[:, images.shape[1] :]
         asked = batch.labels != -100
-        logits, labels = self.model.lm_head(hidden[asked]), batch.labels[asked]
-        end = self.model.config.text_config.eos_token_id
-        answers = F.cross_entropy(logits, labels, reduction="none") * torch.where(labels == end, 0.1, 1.0)
-        right = (logits.argmax(1) == labels)[labels != end].float().mean()
-        loss = answers.mean() * 2 + self.config.cell_weight * cells + self.config.word_weight * aligned
+        logits, labels, weights = self.model.lm_head(hidden[asked]), batch.labels[asked], batch.weights[asked]
+        answers = (F.cross_entropy(logits, labels, reduction="none") * weights).sum() / weights.sum()
+        right = (logits.argmax(1) == labels)[weights == 1].float().mean()
+        loss = answers * 2 + self.config.cell_weight * cells + self.config.word_weight * aligned
         return loss, float(cells.detach()), float(right)
 
 
@@ -150,16 +185,38 @@ def rate(config: AnswererConfig, step: int) -> float:
     return config.lr * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, share))))
 
 
+def start_from(model: Any, folder: Path) -> None:
+    """Take over the weights of an earlier answerer.
+
+    Raises:
+        InvalidInput: there is none, or it is of another shape.
+    """
+    if not (folder / "model.safetensors").is_file():
+        raise InvalidInput(f"There is no answerer in {folder}: it lacks model.safetensors.")
+    try:
+        model.load_state_dict(type(model).from_pretrained(folder).state_dict())
+    except RuntimeError as error:
+        raise InvalidInput(f"The answerer in {folder} is of another shape than the configuration: {error}.") from error
+
+
 class Run:
     """One training run in a folder: its state, and how that is kept."""
 
-    def __init__(self, config: AnswererConfig, out: Path) -> None:
-        """Begin at step 0, or go on from `out/checkpoint.pt`."""
-        self.config, self.out = config, out
+    def __init__(self, config: AnswererConfig, out: Path, init: Path | None, pool: Path | None) -> None:
+        """Begin at step 0, with the weights of the model folder `init` if given, or go on from `out/checkpoint.pt`.
+
+        Raises:
+            InvalidInput: the prompts need a pool and there is none.
+        """
+        if config.needs_pool and pool is None:
+            raise InvalidInput("These prompts show recoveries. Give --pool the folder of a pool, or where to make one.")
+        self.config, self.out, self.pool = config, out, Pool(pool) if config.needs_pool and pool else None
         self.tokenizer = build_tokenizer()
         self.processor = build_processor(self.tokenizer)
         words = [self.tokenizer.convert_tokens_to_ids(word) if word else -100 for word in cell_words()]
         self.trainer = Trainer(config, build_model(config.sizes, self.tokenizer), words)
+        if init is not None:
+            start_from(self.trainer.model, init)
         self.optimiser = torch.optim.AdamW(self.trainer.parameters(), lr=config.lr, weight_decay=config.weight_decay)
         weights = self.trainer.model.state_dict()
         self.average = {name: value.detach().clone() for name, value in weights.items()}
@@ -174,13 +231,10 @@ class Run:
     def batches(self) -> Iterator[Batch]:
         """The batches from the present step on, drawn by a second process."""
         config = self.config
-        data = Scenes(
-            self.tokenizer,
-            seed=config.seed,
-            start=self.step,
-            batch=config.batch,
-            shares=Shares(config.pair_share, config.clean_share, config.open_share),
+        asker = Asker(
+            self.tokenizer, {"level": config.level_weight, "caption": config.caption_weight, "end": END_WEIGHT}
         )
+        data = Scenes(asker, config.shares, self.pool, seed=config.seed, start=self.step, batch=config.batch)
         return iter(torch.utils.data.DataLoader(data, batch_size=None, num_workers=1, prefetch_factor=4))
 
     def update(self, batch: Batch) -> tuple[float, float, float]:
@@ -224,22 +278,27 @@ class Run:
         (folder / "scope.json").write_text(json.dumps(scope(), indent=1) + "\n", "utf-8")
 
 
-def train(config: AnswererConfig, out: Path, *, threads: int = 1) -> None:
+def train(
+    config: AnswererConfig, out: Path, *, init: Path | None = None, pool: Path | None = None, threads: int = 1
+) -> None:
     """Train to the end, or go on from `out/checkpoint.pt`."""
     from tqdm import tqdm
 
     torch.set_num_threads(threads)
     torch.manual_seed(config.seed)
     out.mkdir(parents=True, exist_ok=True)
-    run = Run(config, out)
+    run = Run(config, out, init, pool)
     batches = run.batches()
-    with (out / "log.csv").open("a", newline="") as file, tqdm(total=config.steps, initial=run.step) as bar:
+    with (
+        (out / "log.csv").open("a", newline="") as file,
+        tqdm(total=config.steps, initial=run.step, mininterval=5) as bar,
+    ):
         log = csv.writer(file)
         while run.step < config.steps:
             loss, cells, right = run.update(next(batches))
             bar.update()
-            bar.set_postfix(loss=f"{loss:.3f}", cells=f"{cells:.3f}", right=f"{right:.2f}")
             if run.step % 10 == 0:
+                bar.set_postfix(loss=f"{loss:.3f}", cells=f"{cells:.3f}", right=f"{right:.2f}", refresh=False)
                 log.writerow([run.step, round(loss, 4), round(cells, 4), round(right, 4)])
                 file.flush()
             if run.step % config.checkpoint_every == 0 or run.step == config.steps:
@@ -251,10 +310,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=Path, default=Path(__file__).with_suffix(".toml"))
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--init", type=Path, help="model folder whose weights to start from")
+    parser.add_argument("--pool", type=Path, help="folder of the pool of recoveries")
+    parser.add_argument("--recoverer", type=Path, help="embedded recoverer that fills the pool, where there is none")
+    parser.add_argument("--pool-size", type=int, default=4000, help="scenes in a pool that is made")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key")
     options = parser.parse_args(arguments)
-    train(load_config(AnswererConfig, options.config, options.set), options.out, threads=options.threads)
+    config = load_config(AnswererConfig, options.config, options.set)
+    torch.set_num_threads(options.threads)
+    if options.recoverer is not None and options.pool is not None and not (options.pool / "pool.json").exists():
+        from ru1_app.models.embedded.adapter import load
+
+        make(options.pool, load(options.recoverer), options.pool_size, config.seed)
+    train(config, options.out, init=options.init, pool=options.pool, threads=options.threads)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ru1_app.scenes.questions import AHEAD, caption, questions_for
+from ru1_app.models.trace import CANNOT_TELL, LEVELS, SO
+from ru1_app.scenes.questions import AHEAD, DESCRIBE, caption, questions_for
 from ru1_app.scenes.scene import ARROWS, CAR_COLOURS, EXTRAS, LIGHTS, MAX_PEOPLE, SPEEDS, WORDS, sample_scene
 
 SIDE = 128  # pixels the model sees
@@ -50,6 +51,7 @@ def vocabulary() -> list[str]:
         words.update(re.findall(r"\w+|[^\w\s]", " ".join(texts).lower()))
     words.update(re.findall(r"\w+", " ".join([*LIGHTS, *ARROWS, *CAR_COLOURS, *EXTRAS, *WORDS]).lower()))
     words.update(str(speed) for speed in SPEEDS)
+    words.update(re.findall(r"\w+", " ".join([*DESCRIBE, *LEVELS, SO, CANNOT_TELL]).lower()))
     words.update(".,:?!")
     words.add("answer")
     return [*_SPECIAL, *sorted(words)]
@@ -109,6 +111,7 @@ def build_model(sizes: Sizes, tokenizer: Any) -> Any:
         window_size=GRID,
         mlp_ratio=3.0,
         drop_path_rate=0.0,
+        use_absolute_embeddings=True,  # which sign stands further left is asked
     )
     text = LlamaConfig(
         vocab_size=len(tokenizer),
@@ -136,14 +139,11 @@ def build_model(sizes: Sizes, tokenizer: Any) -> Any:
 
 
 def scope() -> dict[str, Any]:
-    """What the checkpoint can answer: the adapter reads it from `scope.json` beside the weights.
+    """What the checkpoint can answer: the adapter reads it from `scope.json` beside the weights."""
 
-    Presence questions (is there a tree?) are asked in training too, but the shipped weights are at chance
-    there, so they count as outside.
-    """
-
-    def topic(words: str, answers: Iterable[object]) -> dict[str, list[str]]:
-        return {"words": words.split(), "answers": [str(answer) for answer in answers]}
+    def topic(words: str, answers: Iterable[object], *, free: bool = False) -> dict[str, Any]:
+        named = {"words": words.split(), "answers": [str(answer) for answer in answers]}
+        return {**named, "free": True} if free else named
 
     return {
         "topics": {
@@ -153,12 +153,17 @@ def scope() -> dict[str, Any]:
             "count": topic("people pedestrians persons", range(MAX_PEOPLE + 1)),
             "speed": topic("speed number fast", SPEEDS),
             "word": topic("word sign board", WORDS),
+            "presence": topic("tree cone cloud", ("yes", "no")),
+            "position": topic("left right", ("left", "right")),
+            "caption": topic("describe caption", (), free=True),
         },
         "max_unknown_share": 0.15,
         "choose_by": "words",
         "synonyms": {name: "straight" for name in AHEAD},
+        "trace": True,
         "note": (
-            "This small model was trained on drawn road scenes (traffic light, arrow sign, car colour, "
-            "people to count, speed number, short word) only; do not trust its answer here."
+            "This small model was trained on drawn road scenes (traffic light, arrow sign, car colour, people to "
+            "count, speed number, short word, tree, cone or cloud, which sign is left of which) only; do not trust its "
+            "answer here."
         ),
     }

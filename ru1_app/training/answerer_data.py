@@ -1,20 +1,21 @@
-"""Training batches of the answerer: scenes drawn, corrupted and asked about on the fly."""
+"""Training batches of the answerer: drawn scenes, or the pool's corrupted and recovered ones, and what is asked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 import torch
-from PIL import Image
 
-from ru1_app.corruptions import CorruptionSpec, corrupt
+from ru1_app.domain import Question
 from ru1_app.images import Image8
 from ru1_app.models.prompts import prompt
-from ru1_app.scenes.questions import open_question, questions_for
+from ru1_app.models.trace import CANNOT_TELL, Level, written
+from ru1_app.scenes.evidence import THINGS
+from ru1_app.scenes.questions import DESCRIBE, Asked, ask, caption, open_question
 from ru1_app.scenes.render import render
 from ru1_app.scenes.scene import (
     ARROWS,
@@ -29,8 +30,8 @@ from ru1_app.scenes.scene import (
     layout,
     sample_scene,
 )
-from ru1_app.training.answerer_build import GRID, SIDE
-from ru1_app.training.config import TRAINED
+from ru1_app.training.answerer_build import GRID
+from ru1_app.training.answerer_pool import Pool, shrink
 
 _VALUES = {
     "light": LIGHTS,
@@ -52,40 +53,53 @@ MAX_HEADS = 3  # people whose middle is in one cell: 0, 1, 2 or more
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """`pixels` [scenes, views, 3, SIDE, SIDE]; `tokens`, `labels`, `segments` [scenes, length].
+    """`pixels` [scenes, views, 3, SIDE, SIDE]; `tokens`, `labels`, `weights`, `segments` [scenes, length].
 
     A scene's questions stand one after the other in one sequence; `segments` numbers them from 1 and is 0
     for padding, so that each question sees the images and itself only. Labels are -100 where nothing is
-    asked.
+    asked; answers weigh 1, what stands around them less.
     """
 
     pixels: torch.Tensor
     tokens: torch.Tensor
     labels: torch.Tensor
+    weights: torch.Tensor
     segments: torch.Tensor
     cells: torch.Tensor  # [scenes, GRID * GRID], what stands in each cell
     heads: torch.Tensor  # [scenes, GRID * GRID], people in each cell
-    sound: torch.Tensor  # [scenes, views], 1 for views that are hardly damaged: they get the cell losses whole
+    sound: torch.Tensor  # [scenes, views], true for views that are not damaged: they get the cell losses whole
+    teaches: torch.Tensor  # [scenes, views], true for views that the vision tower learns from
 
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """Of batches with two images, of undamaged single images, and of questions without options."""
+    """Of batches with both images; of recovered and of corrupted images among single ones; of scenes described.
+
+    What is left of the single images is clean.
+    """
 
     pair: float
-    clean: float
-    open: float
+    recovered: float
+    corrupted: float
+    caption: float
+
+
+class View(NamedTuple):
+    """One image of a prompt, `SIDE` pixels a side, and how each of `THINGS` is to be seen in it."""
+
+    image: Image8
+    levels: tuple[Level, ...]
+    sound: bool
+    teaches: bool
+
+
+CLEAR = (Level.CLEAR,) * len(THINGS)
 
 
 def cell_words() -> list[str]:
     """One word for each cell class, "" for the background: what an image token of it should stand for."""
     spoken = {"person": "people", "traffic cone": "cone", "arrow:up": "straight"}
     return [spoken.get(name, name.split(":")[-1].lower()) for name in _CLASSES]
-
-
-def shrink(image: Image8) -> Image8:
-    """What the processor does before scaling the values."""
-    return np.asarray(Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
 
 
 def cell_labels(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
@@ -105,76 +119,51 @@ def cell_labels(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     return cells.ravel(), heads.ravel()
 
 
-def random_spec(rng: np.random.Generator, low: float = 0.15) -> CorruptionSpec:
-    """Any corruption of the recipe at a severity from `low` to 1."""
-    name = TRAINED[rng.integers(len(TRAINED))]
-    return CorruptionSpec.of(name, float(rng.uniform(low, 1)), int(rng.integers(2**31)))
-
-
-def proxy(clean: Image8, bad: Image8, rng: np.random.Generator) -> Image8:
-    """What a recoverer might return: smoothed, partly repaired, softly clean, or the damage unchanged."""
-    kind = rng.integers(5)
-    if kind == 0:
-        return cv2.medianBlur(bad, 5)
-    if kind == 1:
-        return cv2.GaussianBlur(bad, (0, 0), rng.uniform(0.8, 2.0))
-    if kind == 2:
-        share = rng.uniform(0.3, 0.9)
-        return np.clip(clean * share + bad * (1 - share), 0, 255).astype(np.uint8)
-    if kind == 3:
-        return cv2.GaussianBlur(clean, (0, 0), rng.uniform(0.8, 2.5))
-    return bad
-
-
-def views_of(
-    clean: Image8, pair: bool, clean_share: float, rng: np.random.Generator
-) -> tuple[list[Image8], list[bool]]:
-    """The images of one prompt and which of them are hardly damaged."""
-    if not pair:
-        whole = rng.random() < clean_share
-        return [clean if whole else corrupt(clean, random_spec(rng))], [whole]
-    bad = corrupt(clean, random_spec(rng, 0.3))
-    draw = rng.random()
-    if draw < 0.6:
-        return [bad, proxy(clean, bad, rng)], [False, False]
-    if draw < 0.75:
-        return [bad, clean], [False, True]
-    if draw < 0.85:
-        return [clean, bad], [True, False]
-    twin = clean if rng.random() < 0.5 else bad
-    return [twin, twin], [twin is clean] * 2
-
-
 class Asker:
     """Turns a scene's questions into one packed sequence."""
 
-    def __init__(self, tokenizer: Any, open_share: float) -> None:
-        self._tokenizer, self._open = tokenizer, open_share
+    def __init__(self, tokenizer: Any, weights: Mapping[str, float]) -> None:
+        """`weights` of what is said around the answers: "level", "caption" and "end"."""
+        self._tokenizer, self._weights = tokenizer, weights
         self._end = tokenizer.eos_token_id
 
-    def pack(self, scene: Scene, rng: np.random.Generator) -> tuple[list[int], ...]:
-        """Token ids, labels and segment numbers of all questions of `scene`."""
-        tokens: list[int] = []
-        labels: list[int] = []
-        segments: list[int] = []
-        for number, (_, asked) in enumerate(questions_for(scene, rng), start=1):
-            question = open_question(asked) if rng.random() < self._open else asked
-            before = self._tokenizer(f"{prompt(question)} Answer:", add_special_tokens=False).input_ids
-            reply = self._tokenizer(question.expected, add_special_tokens=False).input_ids
-            # The label stands at the position that must predict the next token.
-            ids = [*before, *reply]
-            tokens += ids
-            labels += [-100] * (len(before) - 1) + [*reply, self._end]
-            segments += [number] * len(ids)
-        return tokens, labels, segments
+    def pack(self, scene: Scene, views: list[View], rng: np.random.Generator, describe: bool) -> tuple[list[Any], ...]:
+        """Token ids, labels, weights and segment numbers of all questions of `scene`."""
+        columns: tuple[list[Any], ...] = ([], [], [], [])
+        asked = [(each.things, each.question.text, _reply(each), 1.0) for each in ask(scene, rng)]
+        if describe and all(level is not Level.GONE for view in views for level in view.levels):
+            text = DESCRIBE[rng.integers(len(DESCRIBE))]
+            asked.append((THINGS, text, caption(scene), self._weights["caption"]))
+        for number, (things, text, reply, weight) in enumerate(asked, start=1):
+            levels = [max(view.levels[THINGS.index(thing)] for thing in things) for view in views]
+            if Level.GONE in levels:
+                reply = CANNOT_TELL
+            for column, values in zip(columns, self._segment(text, levels, reply, weight), strict=True):
+                column += values
+            columns[3].extend([number] * (len(columns[0]) - len(columns[3])))
+        return columns
+
+    def _segment(self, text: str, levels: list[Level], reply: str, weight: float) -> tuple[list[Any], ...]:
+        """One question with its trace and its answer; the label stands where the next token is predicted."""
+        before, trace, after = (
+            self._tokenizer(part, add_special_tokens=False).input_ids
+            for part in (f"{prompt(Question(text))} Answer:", written(levels), reply)
+        )
+        labels = [-100] * (len(before) - 1) + [*trace, *after, self._end]
+        weights = [0.0] * (len(before) - 1) + [self._weights["level"]] * len(trace) + [weight] * len(after)
+        return [*before, *trace, *after], labels, [*weights, self._weights["end"]], []
+
+
+def _reply(asked: Asked) -> str:
+    return open_question(asked.question).expected or ""
 
 
 class Scenes(torch.utils.data.IterableDataset):
-    """Endless batches from step `start`; batch k depends on the seed and k alone."""
+    """Endless batches from step `start`; batch k depends on the seed, the pool and k alone."""
 
-    def __init__(self, tokenizer: Any, *, seed: int, start: int, batch: int, shares: Shares) -> None:
-        self._asker = Asker(tokenizer, shares.open)
-        self._seed, self._start, self._batch, self._shares = seed, start, batch, shares
+    def __init__(self, asker: Asker, shares: Shares, pool: Pool | None, *, seed: int, start: int, batch: int) -> None:
+        self._asker, self._shares, self._pool = asker, shares, pool
+        self._seed, self._start, self._batch = seed, start, batch
 
     def __iter__(self) -> Iterator[Batch]:
         torch.set_num_threads(1)
@@ -189,30 +178,42 @@ class Scenes(torch.utils.data.IterableDataset):
         rng = generator(self._seed, 1000 + step)  # the first streams belong to the scenes
         pair = bool(rng.random() < self._shares.pair)
         count = self._batch // 2 if pair else self._batch
-        rows = [self._row(rng, pair) for _ in range(count)]
-        length = max(len(row[1][0]) for row in rows)
+        scenes, prompts = zip(*(self._views(rng, pair) for _ in range(count)), strict=True)
+        described = rng.random(count) < self._shares.caption
+        rows = [
+            self._asker.pack(scene, views, rng, bool(told))
+            for scene, views, told in zip(scenes, prompts, described, strict=True)
+        ]
+        length = max(len(row[0]) for row in rows)
 
-        def padded(index: int, fill: int) -> torch.Tensor:
-            return torch.tensor([row[1][index] + [fill] * (length - len(row[1][index])) for row in rows])
+        def padded(index: int, fill: float) -> torch.Tensor:
+            return torch.tensor([row[index] + [fill] * (length - len(row[index])) for row in rows])
 
-        pixels = torch.from_numpy(np.stack([row[0] for row in rows])).permute(0, 1, 4, 2, 3)
+        cells, heads = zip(*map(cell_labels, scenes), strict=True)
+        pixels = torch.from_numpy(np.stack([[view.image for view in views] for views in prompts]))
         return Batch(
-            pixels,
+            pixels.permute(0, 1, 4, 2, 3),
             padded(0, 0),
             padded(1, -100),
-            padded(2, 0),
-            torch.from_numpy(np.stack([row[2][0] for row in rows])),
-            torch.from_numpy(np.stack([row[2][1] for row in rows])),
-            torch.tensor([row[3] for row in rows]),
+            padded(2, 0.0),
+            padded(3, 0),
+            torch.from_numpy(np.stack(cells)),
+            torch.from_numpy(np.stack(heads)),
+            torch.tensor([[view.sound for view in views] for views in prompts]),
+            torch.tensor([[view.teaches for view in views] for views in prompts]),
         )
 
-    def _row(self, rng: np.random.Generator, pair: bool) -> tuple[np.ndarray, Any, Any, list[bool]]:
-        scene = sample_scene(int(rng.integers(HELD_OUT_SEED)))
-        clean = render(scene, 384 if rng.random() < 0.4 else 256)
-        views, sound = views_of(clean, pair, self._shares.clean, rng)
-        return (
-            np.stack([shrink(view) for view in views]),
-            self._asker.pack(scene, rng),
-            cell_labels(scene),
-            sound,
-        )
+    def _views(self, rng: np.random.Generator, pair: bool) -> tuple[Scene, list[View]]:
+        """A scene and the images of one prompt."""
+        draw = rng.random()
+        damaged = self._shares.recovered + self._shares.corrupted
+        if self._pool is None or not (pair or draw < damaged):
+            scene = sample_scene(int(rng.integers(HELD_OUT_SEED)))
+            clean = shrink(render(scene, 384 if rng.random() < 0.4 else 256))
+            return scene, [View(clean, CLEAR, True, True)]
+        entry = self._pool[int(rng.integers(len(self._pool)))]
+        corrupted = View(entry.corrupted, entry.levels[0], False, False)
+        recovered = View(entry.recovered, entry.levels[1], False, True)
+        if pair:
+            return entry.scene, [corrupted, recovered]
+        return entry.scene, [recovered if draw < self._shares.recovered else corrupted]

@@ -88,6 +88,9 @@ def test_wilson_holds_the_share() -> None:
     assert wilson(0, 0) == (0.0, 1.0)
 
 
+OUTSIDE = ("presence", "position")  # of the shipped weights
+
+
 @pytest.fixture(scope="module")
 def answerer() -> Answerer:
     return vlm.load(Settings().models_dir / "answerer", threads=1)
@@ -108,7 +111,7 @@ def test_held_out_scenes_are_answered(clean: dict[str, dict[str, float]], kind: 
 def test_one_and_two_images_are_answered_in_order(answerer: Answerer) -> None:
     scene = sample_scene(HELD_OUT_SEED + 5)
     image = render(scene)
-    asked = [question for kind, question in questions_for(scene, np.random.default_rng(0)) if kind != "presence"]
+    asked = [question for kind, question in questions_for(scene, np.random.default_rng(0)) if kind not in OUTSIDE]
     requests = [AnswerRequest([image], Condition.CORRUPTED, question) for question in asked]
     requests += [AnswerRequest([image, image], Condition.BOTH, question) for question in asked]
     alone = [answerer.answer([request])[0] for request in requests]

@@ -1,0 +1,124 @@
+"""Corrupted scenes with their recoveries, made once and drawn from while the answerer learns to weigh the two.
+
+The recoverer is in the loop: what it restores, smooths or invents is what the answerer meets. The renderer says how
+each thing is to be seen in both images (`ru1_app.scenes.evidence`).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from ru1_app.corruptions import CORRUPTIONS, MAX_SEED, Box, CorruptionSpec, corrupt
+from ru1_app.errors import InvalidInput
+from ru1_app.images import Image8
+from ru1_app.models.base import Recovered, Recoverer, RecoverRequest
+from ru1_app.models.trace import Level
+from ru1_app.scenes.evidence import THINGS, Evidence
+from ru1_app.scenes.scene import HELD_OUT_SEED, Scene, generator, layout, sample_scene
+from ru1_app.training.answerer_build import SIDE
+
+COVERS = ("occlusion", "block_lost", "pixelate", "gaussian_blur", "avif", "impulse_noise", "contrast_loss")
+"""Corruptions that are put on one thing alone, so that there are questions whose evidence is gone."""
+CLEAN_SHARE, COVER_SHARE = 0.08, 0.25
+SIZES, SIZE_SHARES = (256, 384), (0.65, 0.35)
+FILES = ("corrupted", "recovered", "levels", "seeds")
+
+
+class Entry(NamedTuple):
+    """One scene of the pool; images are `SIDE` pixels a side, levels those of `THINGS` in the two images."""
+
+    scene: Scene
+    corrupted: Image8
+    recovered: Image8
+    levels: tuple[tuple[Level, ...], tuple[Level, ...]]
+
+
+class Pool:
+    """The arrays of a folder, mapped from disk."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises: InvalidInput: the folder holds no whole pool."""
+        try:
+            self._arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in FILES}
+        except OSError as error:
+            raise InvalidInput(f"{folder} holds no pool of recoveries. Give --recoverer to make one.") from error
+
+    def __len__(self) -> int:
+        return len(self._arrays["seeds"])
+
+    def __getitem__(self, index: int) -> Entry:
+        first, second = ([Level(value) for value in row] for row in self._arrays["levels"][index])
+        return Entry(
+            sample_scene(int(self._arrays["seeds"][index])),
+            np.array(self._arrays["corrupted"][index]),
+            np.array(self._arrays["recovered"][index]),
+            (tuple(first), tuple(second)),
+        )
+
+
+def shrink(image: Image8) -> Image8:
+    """What the processor does before scaling the values."""
+    return np.asarray(Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
+
+
+def draw_spec(scene: Scene, rng: np.random.Generator) -> CorruptionSpec | None:
+    """What a scene of the pool suffers: nothing, any corruption at any severity, or one that covers a thing."""
+    draw, seed = rng.random(), int(rng.integers(MAX_SEED))
+    if draw < CLEAN_SHARE:
+        return None
+    if draw < CLEAN_SHARE + COVER_SHARE:
+        places = [place for place in layout(scene) if place.name in THINGS]
+        x0, y0, x1, y1 = places[rng.integers(len(places))].box
+        margin = 0.02
+        box = Box(max(0.0, x0 - margin), max(0.0, y0 - margin), min(1.0, x1 + margin), min(1.0, y1 + margin))
+        return CorruptionSpec.of(COVERS[rng.integers(len(COVERS))], float(rng.uniform(0.6, 1)), seed, box)
+    names = list(CORRUPTIONS)
+    return CorruptionSpec.of(names[rng.integers(len(names))], float(rng.uniform(0.15, 1)), seed)
+
+
+def make(folder: Path, recoverer: Recoverer, count: int, seed: int = 0) -> None:
+    """Write a pool of `count` scenes, whole or not at all."""
+    images = np.empty((2, count, SIDE, SIDE, 3), np.uint8)
+    levels = np.empty((count, 2, len(THINGS)), np.uint8)
+    rng = generator(seed, 999)
+    seeds = rng.integers(HELD_OUT_SEED, size=count)
+    for index in tqdm(range(count), unit="scene", mininterval=5):
+        scene = sample_scene(int(seeds[index]))
+        spec, size = draw_spec(scene, rng), int(rng.choice(SIZES, p=SIZE_SHARES))
+        images[:, index], levels[index] = _pair(scene, spec, size, recoverer)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, values in zip(FILES, (images[0], images[1], levels, seeds), strict=True):
+        with (folder / f"{name}.part").open("wb") as file:
+            np.save(file, values)
+        (folder / f"{name}.part").replace(folder / f"{name}.npy")
+    made = {"recoverer": recoverer.ref.revision, "count": count, "seed": seed}
+    (folder / "pool.json").write_text(json.dumps(made) + "\n", "utf-8")
+
+
+def _pair(
+    scene: Scene, spec: CorruptionSpec | None, size: int, recoverer: Recoverer
+) -> tuple[list[Image8], list[list[Level]]]:
+    """The two images of a scene, small, and how things are to be seen in them."""
+
+    def damage(image: Image8, seed: int) -> Image8:
+        return image if spec is None else corrupt(image, CorruptionSpec(spec.steps, seed % MAX_SEED))
+
+    evidence = Evidence(scene, damage, shrink, size, spec.seed if spec else 0)
+    *_, last = recoverer.recover(RecoverRequest(damage(evidence.sound, evidence.seed), seed=0))
+    if not isinstance(last, Recovered):
+        raise TypeError("the recoverer yielded no result")
+    views = [evidence.corrupted, shrink(last.images[0])]
+    gone = [spec is not None and evidence.gone(thing) for thing in THINGS]
+    return views, [
+        [
+            Level.GONE if lost else Level.ALTERED if evidence.altered(view, thing) else Level.CLEAR
+            for thing, lost in zip(THINGS, gone, strict=True)
+        ]
+        for view in views
+    ]
