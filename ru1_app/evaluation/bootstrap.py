@@ -1,7 +1,7 @@
 """How sure a mean is: percentile bootstrap over clusters (Efron and Tibshirani 1993, chapters 8 and 13).
 
-Values of one image, or of one scene's questions, are not independent, so images are drawn and not values. A mean over few
-images has an interval that is somewhat too narrow; that of one image is no interval and is left out.
+Values of one image, or of one scene's questions, are not independent, so images are drawn and not values.
+A mean over few images has an interval that is somewhat too narrow; that of one image is no interval and is left out.
 """
 
 from __future__ import annotations

@@ -52,7 +52,9 @@ class Journal:
             kept = first["header"]
             self.cells = {row["cell"]: row["items"] for row in rest}
         except (ValueError, KeyError, TypeError):
-            raise InvalidInput(f"{str(self._path)!r} is not a journal of `ru1 eval embedded`. Name another --out.") from None
+            raise InvalidInput(
+                f"{str(self._path)!r} is not a journal of `ru1 eval embedded`. Name another --out."
+            ) from None
         if other := sorted(name for name in kept.keys() | header.keys() if kept.get(name) != header.get(name)):
             told = "; ".join(f"{name} was {kept.get(name)!r} and is {header.get(name)!r}" for name in other)
             raise InvalidInput(

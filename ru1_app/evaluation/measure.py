@@ -1,4 +1,4 @@
-"""Measures one cell with the models it is given: recovery scores, answers, uncertainty. Plain values come out, for JSON."""
+"""Measures one cell with the models it is given: scores, answers, uncertainty. Plain values come out, for JSON."""
 
 from __future__ import annotations
 

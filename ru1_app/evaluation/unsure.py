@@ -1,8 +1,8 @@
 """Whether an uncertainty map says where the error is: rank correlation, and sparsification.
 
-Sparsification (Ilg et al., arXiv 1802.07095, section 4): the least sure share of the pixels is taken away, and the mean
-error of the rest is told, as a part of the mean error of all. Taken away by the error itself it is the oracle's curve; at
-random it stays 1. AUSE is the area between the map's curve and the oracle's: 0 is a perfect order.
+Sparsification (Ilg et al., arXiv 1802.07095, section 4): the least sure share of the pixels is taken away, and the
+mean error of the rest is told, as a part of the mean error of all. Taken away by the error itself it is the oracle's
+curve; at random it stays 1. AUSE is the area between the map's curve and the oracle's: 0 is a perfect order.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _weighted_correlation(a: Values, b: Values, weight: Values) -> Values:
 def sparsification(error: Values, unsure: Values) -> Values:
     """The mean error of the rest, as a part of that of all, after each share of `REMOVED` is taken away.
 
-    Equally unsure pixels are taken in no order: each counts with their mean error. Without any error it is 0 throughout.
+    Equally unsure pixels are taken in no order: each counts with their mean error. Without error it is 0 throughout.
     """
     order = np.argsort(-unsure, kind="stable")
     ordered, errors = unsure[order], error[order].astype(np.float64)
