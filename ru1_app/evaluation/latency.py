@@ -2,8 +2,8 @@
 
     python -m ru1_app.evaluation.latency RECOVERER ANSWERER CLIP [--threads 2]
 
-prints one JSON object. The picture is a drawn scene of 384x384 under gaussian noise at mid severity, one step. Memory is the
-most that this process ever held in RAM; the page's own part (Gradio) is not in it.
+prints one JSON object. The picture is a drawn scene of 384x384 under gaussian noise at mid severity, one step.
+Memory is the most that this process ever held in RAM; the page's own part (Gradio) is not in it.
 """
 
 from __future__ import annotations

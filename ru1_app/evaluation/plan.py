@@ -56,7 +56,7 @@ class Plan:
     """The settings of a run. `only` names the corruptions; empty: all."""
 
     scenes: int = 60
-    per_cell: int = 3  # photos, and scenes, in each cell
+    per_cell: int = 5  # photos, and scenes, in each cell
     unsure: int = 1  # photos in each cell of uncertainty
     draws: int = 8  # for their deviation
     steps: int = 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +12,9 @@ from ru1_app.evaluation import said
 from ru1_app.evaluation.bootstrap import Estimate, Values, estimates
 from ru1_app.evaluation.journal import Row
 from ru1_app.evaluation.measure import SIDES
-from ru1_app.evaluation.plan import Cell, Part
+from ru1_app.evaluation.plan import CLEAN, Cell, Part
 from ru1_app.rewards import STEEPNESS, WEIGHTS
+from ru1_app.training.config import STILL
 
 Cells = Mapping[str, Sequence[Row]]
 Names = NDArray[np.str_]
@@ -25,7 +25,7 @@ GAIN = "gain"
 
 @dataclass(frozen=True)
 class Table:
-    """Rows [n]: which image, corruption, level and, of questions, kind; and columns of values, NaN where there is none."""
+    """Rows [n]: image, corruption, level and, of questions, kind; and columns of values, NaN where there is none."""
 
     images: Names
     corruptions: Names
@@ -39,7 +39,7 @@ class Table:
     def where(
         self, *, corruption: str = "", levels: Sequence[str] = (), kind: str = "", named: Sequence[str] = ()
     ) -> Table:
-        """The rows of one corruption or of those `named`, of some levels, of one kind; what is empty does not matter."""
+        """The rows of one corruption, or of those `named`, of some levels, of one kind; what is empty is not asked."""
         keep = np.ones(len(self), np.bool_)
         keep &= (self.corruptions == corruption) | (not corruption)
         keep &= (self.kinds == kind) | (not kind)
@@ -72,8 +72,11 @@ class Table:
 
 
 def scores(cells: Cells, part: Part) -> Table:
-    """Recovery scores: columns `ssim/corrupted`, `ssim/recovered`, `ssim/gain` and so on; `reward` is combined."""
-    found = list(_of(cells, part))
+    """Recovery scores: columns `ssim/corrupted`, `ssim/recovered`, `ssim/gain` and so on; `reward` is combined.
+
+    Corruptions that move things are left out: a comparison pixel by pixel says nothing there.
+    """
+    found = [(cell, item) for cell, item in _of(cells, part) if cell.corruption == CLEAN or cell.corruption in STILL]
     columns = {}
     for side in SIDES:
         for name in SCORES[:-1]:
@@ -92,10 +95,12 @@ def combined(ssim: Values, cosine: Values) -> Values:
 def answers(cells: Cells) -> Table:
     """Answers, a row for each question.
 
-    Columns: `right/<condition>` and `cannot_tell/<condition>`; `misleading/recovered` and `misleading/both` (right from the
-    corrupted image, wrong after recovery), `helped/...` (the other way round); `both-corrupted` and so on are differences.
+    Columns: `right/<condition>` and `cannot_tell/<condition>`; `misleading/recovered` and `misleading/both` (right from
+    the corrupted image, wrong after recovery), `helped/...` (not right from it, right after recovery);
+    `both-corrupted` and so on are differences.
     """
-    rows, letters = [], {condition: [] for condition in CONDITIONS}  # type: tuple[list[Any], dict[str, list[str]]]
+    rows: list[tuple[Cell, str, str]] = []
+    letters: dict[str, list[str]] = {condition: [] for condition in CONDITIONS}
     for cell, item in _of(cells, Part.SCENES):
         rows += [(cell, item["id"], kind) for kind in item["kinds"]]
         for condition in CONDITIONS:
