@@ -13,7 +13,7 @@ import typer
 from typer.exceptions import TyperException
 
 from ru1_app import __version__
-from ru1_app.commands import data, images, lists, questions, serving
+from ru1_app.commands import data, evaluation, images, lists, questions, serving
 from ru1_app.config import Settings
 from ru1_app.errors import InvalidInput, Ru1Error
 
@@ -26,6 +26,8 @@ cli = typer.Typer(
 )
 db = typer.Typer(help="The run-time store.", no_args_is_help=True)
 cli.add_typer(db, name="db")
+measured = typer.Typer(help="The benchmark of the embedded models.", no_args_is_help=True)
+cli.add_typer(measured, name="eval")
 
 
 def main() -> None:
@@ -76,4 +78,6 @@ for command in (
     lists.corruptions, lists.models, serving.parity,
 ):  # fmt: skip
     cli.command()(command)
+for command in (evaluation.embedded, evaluation.compare, evaluation.report):
+    measured.command()(command)
 db.command("upgrade")(data.db_upgrade)

@@ -12,7 +12,7 @@ from ru1_app.scoring.no_reference import BLOCKINESS, NOISE, SHARPNESS
 from ru1_app.scoring.psnr import PsnrScorer
 from ru1_app.scoring.ssim import SSIM
 
-__all__ = ["Pair", "Scorer", "ScorerSpec", "load_scorers"]
+__all__ = ["Pair", "Scorer", "ScorerSpec", "load_scorers", "scorers_with"]
 
 CLIPS = {
     "embedded": lambda settings: load_embedded(settings.models_dir / "clip"),
@@ -29,6 +29,10 @@ def load_scorers(settings: Settings) -> dict[str, Scorer]:
     """
     if settings.clip not in CLIPS:
         raise InvalidInput(f"RU1_CLIP={settings.clip!r} is not one of {', '.join(CLIPS)}.")
-    clip = CLIPS[settings.clip](settings)
+    return scorers_with(CLIPS[settings.clip](settings))
+
+
+def scorers_with(clip: Scorer) -> dict[str, Scorer]:
+    """All scorers with this CLIP, in the order in which they are shown."""
     scorers: tuple[Scorer, ...] = (SSIM, MS_SSIM, PsnrScorer(), CIEDE2000, clip, SHARPNESS, NOISE, BLOCKINESS)
     return {scorer.spec.name: scorer for scorer in scorers}

@@ -16,7 +16,7 @@ LAYERS = [  # outer to inner; a module may import its own room and inner layers
     {"app", "cli", "__main__"},
     {"ui", "commands", "serving"},
     {"wiring"},
-    {"training"},
+    {"training", "evaluation"},
     {"pipeline", "parity", "asking", "flagging", "export", "scorecard", "uncertainty", "rewards"},
     {"store", "models", "scoring", "scenes", "protocol", "corruptions", "intake"},
     {"images", "config", "jobs"},

@@ -1,0 +1,123 @@
+"""Measures one cell with the models it is given: scores, answers, uncertainty. Plain values come out, for JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from ru1_app.corruptions import corrupt
+from ru1_app.domain import Condition, Question
+from ru1_app.errors import ModelFailed
+from ru1_app.evaluation import inputs, unsure
+from ru1_app.evaluation.inputs import Photos
+from ru1_app.evaluation.journal import Row
+from ru1_app.evaluation.plan import Cell, Part, Plan
+from ru1_app.evaluation.said import code
+from ru1_app.images import Image8
+from ru1_app.models.base import Answerer, AnswerRequest, Recovered, Recoverer, RecoverRequest
+from ru1_app.scoring.base import Pair, Scorer
+from ru1_app.scoring.ms_ssim import MS_SSIM
+from ru1_app.scoring.psnr import PsnrScorer
+from ru1_app.scoring.ssim import SSIM
+from ru1_app.uncertainty import deviation
+
+POOLED = 160  # squares of each photo that are kept, to pool photos
+MAPS = ("deviation", "predicted")
+Values: TypeAlias = unsure.Values
+
+
+@dataclass(frozen=True)
+class Models:
+    """What is measured, and the CLIP it is measured with."""
+
+    recoverer: Recoverer
+    answerer: Answerer
+    clip: Scorer
+
+
+class Bench:
+    """Measures the cells of a plan."""
+
+    def __init__(self, plan: Plan, models: Models, photos: Photos) -> None:
+        self._plan, self._models, self._photos = plan, models, photos
+        self._scorers: tuple[Scorer, ...] = (SSIM, PsnrScorer(), MS_SSIM, models.clip)
+
+    def measure(self, cell: Cell) -> list[Row]:
+        """One row for each image of the cell.
+
+        Raises:
+            ModelFailed: a model gave nothing.
+        """
+        pool = self._plan.scenes if cell.part is Part.SCENES else len(self._photos)
+        one = {Part.PHOTOS: self._photo, Part.SCENES: self._scene, Part.UNSURE: self._unsure}[cell.part]
+        return [one(cell, number) for number in self._plan.items(cell, pool)]
+
+    def _photo(self, cell: Cell, number: int) -> Row:
+        name, clean = self._photos.name(number), self._photos.image(number)
+        bad = self._corrupted(cell, name, clean)
+        return {"id": name, **self._scores(bad, self._recovered(bad).images[0], clean)}
+
+    def _scene(self, cell: Cell, number: int) -> Row:
+        clean, asked = inputs.scene(number)
+        name = f"scene-{number}"
+        bad = self._corrupted(cell, name, clean)
+        good = self._recovered(bad).images[0]
+        said = self._answers(bad, good, [question for _, question in asked])
+        return {"id": name, **self._scores(bad, good, clean), "kinds": [kind for kind, _ in asked], "answers": said}
+
+    def _unsure(self, cell: Cell, number: int) -> Row:
+        name, clean = self._photos.name(number), self._photos.image(number)
+        done = self._recovered(self._corrupted(cell, name, clean), self._plan.draws)
+        error = unsure.cells(np.abs(done.images[0].astype(np.float32) - clean.astype(np.float32)).mean(2))
+        maps = {"deviation": unsure.cells(deviation(done.images))}
+        if done.uncertainty is not None:
+            maps["predicted"] = unsure.cells(done.uncertainty)
+        return {"id": name, **_order(error, maps)}
+
+    def _corrupted(self, cell: Cell, name: str, clean: Image8) -> Image8:
+        spec = cell.spec(name, self._plan.seed)
+        return clean if spec is None else corrupt(clean, spec)
+
+    def _recovered(self, bad: Image8, draws: int = 1) -> Recovered:
+        request = RecoverRequest(bad, self._plan.seed, self._plan.steps, draws)
+        for event in self._models.recoverer.recover(request):
+            if isinstance(event, Recovered):
+                return event
+        raise ModelFailed("The recoverer ended without an image. Try another model.")
+
+    def _scores(self, bad: Image8, good: Image8, clean: Image8) -> Row:
+        pairs = [Pair(bad, clean), Pair(good, clean)]
+        found = {scorer.spec.name: [_rounded(s.value) for s in scorer.score(pairs)] for scorer in self._scorers}
+        return {side: {name: values[k] for name, values in found.items()} for k, side in enumerate(SIDES)}
+
+    def _answers(self, bad: Image8, good: Image8, questions: Sequence[Question]) -> dict[str, str]:
+        """For each condition one letter for each question, see `said.code`."""
+        shown = {Condition.CORRUPTED: [bad], Condition.RECOVERED: [good], Condition.BOTH: [bad, good]}
+        requests = [AnswerRequest(images, condition, q) for condition, images in shown.items() for q in questions]
+        replies = self._models.answerer.answer(requests)
+        letters = [code(request.question, reply) for request, reply in zip(requests, replies, strict=True)]
+        count = len(questions)
+        return {c.value: "".join(letters[k * count : (k + 1) * count]) for k, c in enumerate(shown)}
+
+
+SIDES = ("corrupted", "recovered")
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 5)
+
+
+def _order(error: Values, maps: dict[str, Values]) -> Row:
+    """How far each map orders the error, its curve, and some squares of all to be pooled."""
+    oracle = unsure.sparsification(error, error)
+    curves = {name: unsure.sparsification(error, values) for name, values in maps.items()}
+    picked = np.random.Generator(np.random.PCG64(0)).permutation(len(error))[:POOLED]
+    return {
+        "spearman": {name: _rounded(unsure.spearman(values, error)) for name, values in maps.items()},
+        "ause": {name: _rounded(unsure.ause(curve, oracle)) for name, curve in curves.items()},
+        "ause_random": _rounded(unsure.ause(np.ones_like(oracle), oracle)),
+        "squares": {name: np.round(values[picked], 3).tolist() for name, values in {"error": error, **maps}.items()},
+    }

@@ -1,0 +1,93 @@
+"""What a run measures: the cells, and which photo or scene stands in which of them. Pure.
+
+Every image is used about equally often; the three levels of a corruption share their images and seeds, so that the same
+obstacle grows from one to the next, and two runs of one plan can be compared pair by pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any, NamedTuple
+from zlib import crc32
+
+import numpy as np
+
+from ru1_app.corruptions import CORRUPTIONS, LEVELS, CorruptionSpec, entry_of
+from ru1_app.errors import InvalidInput
+from ru1_app.scenes import HELD_OUT_SEED
+from ru1_app.training.config import STILL
+
+CLEAN, NONE = "clean", "none"  # the name and the level of input that is not corrupted
+FIRST_SCENE = HELD_OUT_SEED + 100_000
+"""Held-out scenes before it were looked at while the models were made."""
+CLEAN_ITEMS = 4  # times as many images as in other cells
+
+
+class Part(StrEnum):
+    """What a cell measures."""
+
+    PHOTOS = "photos"  # recovery scores of photos
+    SCENES = "scenes"  # recovery scores of scenes, and answers
+    UNSURE = "uncertainty"  # of recoveries of photos
+
+
+class Cell(NamedTuple):
+    """One corruption at one level, for one part of the run."""
+
+    part: Part
+    corruption: str
+    level: str
+
+    def __str__(self) -> str:
+        return "/".join(self)
+
+    def spec(self, item: str, seed: int) -> CorruptionSpec | None:
+        """The corruption of one image, the same in every part and at every level but for its severity."""
+        if self.corruption == CLEAN:
+            return None
+        own = crc32(f"{seed}/{self.corruption}/{item}".encode())
+        return CorruptionSpec.of(self.corruption, LEVELS[self.level], own)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The settings of a run. `only` names the corruptions; empty: all."""
+
+    scenes: int = 60
+    per_cell: int = 5  # photos, and scenes, in each cell
+    unsure: int = 1  # photos in each cell of uncertainty
+    draws: int = 8  # for their deviation
+    steps: int = 1
+    seed: int = 0
+    only: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in self.only:
+            entry_of(name)
+        if self.draws < 2:
+            raise InvalidInput("A deviation needs at least two draws. Give --draws 2 or more.")
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the header of a journal."""
+        return asdict(self) | {"only": list(self.only)}
+
+    def cells(self) -> Iterator[Cell]:
+        """All cells in order. Photos and uncertainty need the clean image to be what a recovery should equal."""
+        names = [name for name in CORRUPTIONS if not self.only or name in self.only]
+        for part in (Part.PHOTOS, Part.SCENES):
+            yield Cell(part, CLEAN, NONE)
+            for name in names:
+                if part is Part.SCENES or name in STILL:
+                    yield from (Cell(part, name, level) for level in LEVELS)
+        yield from (Cell(Part.UNSURE, name, "mid") for name in names if name in STILL)
+
+    def items(self, cell: Cell, pool: int) -> list[int]:
+        """Which of `pool` images stand in a cell, in a seeded order that goes round over the corruptions."""
+        order = np.random.Generator(np.random.PCG64([self.seed, pool])).permutation(pool)
+        if cell.corruption == CLEAN:
+            return sorted(int(k) for k in order[: CLEAN_ITEMS * self.per_cell])
+        count = min(self.unsure if cell.part is Part.UNSURE else self.per_cell, pool)
+        first = list(CORRUPTIONS).index(cell.corruption) * (self.unsure if cell.part is Part.UNSURE else self.per_cell)
+        return [int(order[(first + k) % pool]) for k in range(count)]
