@@ -102,7 +102,7 @@ def ask(scene: Scene, rng: np.random.Generator) -> list[Asked]:
     asked = [
         Asked(kind, _choose(kind, right, values, rng), (thing,)) for kind, (thing, right, values) in answers.items()
     ]
-    return [*asked, _presence(scene, rng), _position(scene, rng)]
+    return [*asked, _presence(scene, rng), ask_position(scene, rng)]
 
 
 def questions_for(scene: Scene, rng: np.random.Generator) -> list[tuple[str, Question]]:
@@ -158,7 +158,7 @@ def _presence(scene: Scene, rng: np.random.Generator) -> Asked:
     return Asked("presence", _either(_wording("presence", rng).format(name), ("yes", "no"), right, rng), (name,))
 
 
-def _position(scene: Scene, rng: np.random.Generator) -> Asked:
+def ask_position(scene: Scene, rng: np.random.Generator) -> Asked:
     """Asks which of two signs stands further left; their order is uniform over all scenes."""
     middle = {place.name: place.box[0] + place.box[2] for place in layout(scene)}
     one, other = (str(name) for name in rng.permutation(list(_SIGNS))[:2])

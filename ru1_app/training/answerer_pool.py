@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from ru1_app.corruptions import CORRUPTIONS, MAX_SEED, Box, CorruptionSpec, corrupt
+from ru1_app.corruptions import CORRUPTIONS, MAX_SEED, Box, CorruptionSpec, CorruptionStep, corrupt
 from ru1_app.errors import InvalidInput, ModelFailed
 from ru1_app.images import Image8
 from ru1_app.models.base import Recovered, Recoverer, RecoverRequest
@@ -23,9 +23,16 @@ from ru1_app.scenes.evidence import THINGS, Evidence
 from ru1_app.scenes.scene import HELD_OUT_SEED, Scene, generator, layout, sample_scene
 from ru1_app.training.answerer_build import SIDE
 
-COVERS = ("occlusion", "block_lost", "pixelate", "gaussian_blur", "avif", "impulse_noise", "contrast_loss")
-"""Corruptions that are put on one thing alone, so that there are questions whose evidence is gone."""
-CLEAN_SHARE, COVER_SHARE = 0.08, 0.25
+COVERS = (
+    ("contrast_loss", "contrast_loss", "gaussian_noise"),
+    ("contrast_loss", "contrast_loss", "jpeg"),
+    ("scan_lines", "contrast_loss", "shot_noise"),
+    ("color_quantization", "fog", "fog"),
+    ("fog", "fog", "fog"),
+    ("block_lost", "block_lost", "block_lost"),
+)
+"""Chains that are put on one thing alone, so that there are questions whose evidence is gone."""
+CLEAN_SHARE, COVER_SHARE = 0.08, 0.3
 SIZES, SIZE_SHARES = (256, 384), (0.65, 0.35)
 FILES = ("corrupted", "recovered", "levels", "seeds")
 
@@ -79,9 +86,10 @@ def draw_spec(scene: Scene, rng: np.random.Generator) -> CorruptionSpec | None:
     if draw < CLEAN_SHARE + COVER_SHARE:
         places = [place for place in layout(scene) if place.name in THINGS]
         x0, y0, x1, y1 = places[rng.integers(len(places))].box
-        margin = 0.02
+        margin = 0.04  # a corruption fades towards the edge of its box
         box = Box(max(0.0, x0 - margin), max(0.0, y0 - margin), min(1.0, x1 + margin), min(1.0, y1 + margin))
-        return CorruptionSpec.of(COVERS[rng.integers(len(COVERS))], float(rng.uniform(0.6, 1)), seed, box)
+        chain, severity = COVERS[rng.integers(len(COVERS))], float(rng.uniform(0.6, 1))
+        return CorruptionSpec(tuple(CorruptionStep(name, severity, box) for name in chain), seed)
     names = list(CORRUPTIONS)
     return CorruptionSpec.of(names[rng.integers(len(names))], float(rng.uniform(0.15, 1)), seed)
 

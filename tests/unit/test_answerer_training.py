@@ -1,0 +1,161 @@
+"""What the answerer is trained on: prompts, traces, the pool of recoveries, calibration."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ru1_app.domain import Answered
+from ru1_app.errors import InvalidInput, Unavailable
+from ru1_app.models.base import Recoverer
+from ru1_app.models.embedded.adapter import load
+from ru1_app.models.trace import LEVELS, SO, Level
+from ru1_app.scenes import sample_scene
+from ru1_app.scenes.evidence import THINGS
+from ru1_app.training.answerer import AnswererConfig, Run, packed_mask
+from ru1_app.training.answerer_build import SIDE, build_tokenizer
+from ru1_app.training.answerer_data import CLEAR, Asker, Scenes, Shares, View
+from ru1_app.training.answerer_pool import Pool, draw_spec, make
+from ru1_app.training.calibrate import Judged, calibration_error, fitted, shares_of, tempered
+from ru1_app.training.config import load_config
+
+WEIGHTS = {"level": 0.5, "caption": 0.25, "end": 0.125}
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def recoverer() -> Recoverer:
+    try:
+        return load(ROOT / "assets/models/recoverer")
+    except Unavailable as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory: pytest.TempPathFactory, recoverer: Recoverer) -> Pool:
+    folder = tmp_path_factory.mktemp("pool")
+    make(folder, recoverer, 8, seed=3)
+    return Pool(folder)
+
+
+def view(level: Level = Level.CLEAR) -> View:
+    return View(np.zeros((SIDE, SIDE, 3), np.uint8), (level,) * len(THINGS), True, True)
+
+
+def segments(views: list[View], *, describe: bool = False) -> list[str]:
+    """The packed questions of a scene, a text each."""
+    tokenizer = build_tokenizer()
+    columns = Asker(tokenizer, WEIGHTS).pack(sample_scene(5), views, np.random.default_rng(0), describe)
+    ids, labels, weights, numbers = columns
+    assert len(ids) == len(labels) == len(weights) == len(numbers)
+    assert all((label == -100) == (weight == 0) for label, weight in zip(labels, weights, strict=True))
+    assert all(label in (ids[k + 1], tokenizer.eos_token_id) for k, label in enumerate(labels[:-1]) if label != -100)
+    return [
+        tokenizer.decode([token for token, number in zip(ids, numbers, strict=True) if number == wanted])
+        for wanted in sorted(set(numbers))
+    ]
+
+
+def test_every_answer_follows_a_word_for_each_image() -> None:
+    for text in segments([view(Level.ALTERED), view()]):
+        _, said = text.split(" answer : ")
+        assert said.startswith(f"altered clear {SO} ")
+    for text in segments([view()]):
+        assert text.split(" answer : ")[1].startswith(f"clear {SO} ")
+
+
+def test_where_the_evidence_is_gone_the_answer_is_that_it_cannot_be_told() -> None:
+    assert all(text.endswith(f"gone gone {SO} cannot tell") for text in segments([view(Level.GONE), view(Level.GONE)]))
+
+
+def test_a_scene_is_described_only_where_all_of_it_can_be_told() -> None:
+    assert len(segments([view()], describe=True)) == len(segments([view()])) + 1
+    assert len(segments([view(Level.GONE)], describe=True)) == len(segments([view(Level.GONE)]))
+
+
+def test_a_pool_holds_what_the_recoverer_made(pool: Pool) -> None:
+    assert len(pool) == 8
+    changed = 0
+    for index in range(len(pool)):
+        entry = pool[index]
+        assert entry.corrupted.shape == entry.recovered.shape == (SIDE, SIDE, 3)
+        assert all(len(levels) == len(THINGS) for levels in entry.levels)
+        gone = [[level is Level.GONE for level in levels] for levels in entry.levels]
+        assert gone[0] == gone[1]  # a recovery brings no evidence back
+        changed += not np.array_equal(entry.corrupted, entry.recovered)
+    assert changed >= 6
+    again = pickle.loads(pickle.dumps(pool))
+    assert np.array_equal(again[3].recovered, pool[3].recovered)
+
+
+def test_a_folder_without_a_pool_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="no pool"):
+        Pool(tmp_path)
+    config = load_config(AnswererConfig, ROOT / "ru1_app/training/reason.toml")
+    with pytest.raises(InvalidInput, match="--pool"):
+        Run(config, tmp_path, None, None)
+
+
+def test_specs_of_a_pool_are_drawn_from_the_seed() -> None:
+    scene = sample_scene(4)
+    specs = [draw_spec(scene, np.random.default_rng(seed)) for seed in range(60)]
+    assert specs == [draw_spec(scene, np.random.default_rng(seed)) for seed in range(60)]
+    assert None in specs
+    assert any(spec is not None and spec.steps[0].box is not None for spec in specs)
+    assert len({spec.steps[0].name for spec in specs if spec}) > 20
+
+
+def test_the_vision_tower_learns_from_what_is_clean_or_recovered_alone(pool: Pool) -> None:
+    asker = Asker(build_tokenizer(), WEIGHTS)
+    pair = Scenes(asker, Shares(1.0, 0.0, 0.0, 0.0), pool, seed=0, start=0, batch=8).batch(0)
+    assert pair.pixels.shape == (4, 2, 3, SIDE, SIDE)
+    assert pair.teaches.tolist() == [[False, True]] * 4
+    corrupted = Scenes(asker, Shares(0.0, 0.0, 1.0, 0.0), pool, seed=0, start=0, batch=4).batch(0)
+    assert not corrupted.teaches.any()
+    clean = Scenes(asker, Shares(0.0, 0.0, 0.0, 1.0), None, seed=0, start=0, batch=4).batch(7)
+    assert clean.teaches.all()
+    assert clean.sound.all()
+    again = Scenes(asker, Shares(0.0, 0.0, 0.0, 1.0), None, seed=0, start=0, batch=4).batch(7)
+    assert torch.equal(clean.tokens, again.tokens)
+    assert torch.equal(clean.pixels, again.pixels)
+
+
+def test_a_question_sees_the_images_and_itself() -> None:
+    mask, positions = packed_mask(torch.tensor([[1, 1, 2, 2, 0]]), 3)
+    assert mask[0, 0, 5].tolist() == [True, True, True, False, False, True, False, False]
+    assert positions[0].tolist() == [0, 1, 2, 3, 4, 3, 4, 3]
+
+
+def test_levels_are_words_of_the_vocabulary() -> None:
+    tokenizer = build_tokenizer()
+    assert tokenizer.unk_token_id not in tokenizer.convert_tokens_to_ids([*LEVELS, SO, "cannot", "tell"])
+    assert len(CLEAR) == len(THINGS)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.floats(0.01, 1), min_size=2, max_size=4), st.floats(0.0, 0.9))
+def test_the_shares_of_a_reply_are_those_it_was_made_from(masses: list[float], unsure: float) -> None:
+    within = np.array(masses) / sum(masses)
+    best = int(within.argmax())
+    told = within[best] * (1 - unsure) >= unsure
+    reply = Answered("x", "ABCD"[best] if told else None, float(within[best] * (1 - unsure)) if told else unsure)
+    reply = Answered(reply.text, reply.choice, reply.confidence, probabilities=tuple(within.tolist()))
+    assert np.allclose(shares_of(reply), [*(within * (1 - unsure)), unsure], atol=1e-9)
+
+
+def test_the_temperature_of_an_overconfident_answerer_is_found() -> None:
+    rng = np.random.default_rng(0)
+    judged = []
+    for _ in range(4000):
+        logits = rng.normal(0, 1.5, 4)
+        true = np.exp(logits) / np.exp(logits).sum()
+        judged.append(Judged(tempered(true, 1 / 3), int(rng.choice(4, p=true))))  # says it three times as sharply
+    temperature = fitted(judged)
+    assert temperature == pytest.approx(3.0, rel=0.12)
+    assert calibration_error(judged, temperature) < 0.03 < calibration_error(judged, 1.0)
