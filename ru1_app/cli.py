@@ -78,6 +78,6 @@ for command in (
     lists.corruptions, lists.models, serving.parity,
 ):  # fmt: skip
     cli.command()(command)
-for command in (evaluation.embedded, evaluation.compare, evaluation.report):
-    measured.command()(command)
+for measuring in (evaluation.embedded, evaluation.compare, evaluation.report):
+    measured.command()(measuring)
 db.command("upgrade")(data.db_upgrade)

@@ -57,7 +57,8 @@ def ablation(full: Document, others: Mapping[str, Document]) -> Iterator[str]:
     for name, run in others.items():
         yield f"### {code(name)}: {WITHOUT[name]}"
         yield _same(full, run)
-        yield table(["pictures", "score", FULL, name, "difference", "can be told from 0"], _rows(full, run))
+        heads = ["pictures", "score", FULL, name, "difference", "can be told from 0"]
+        yield table(heads, _rows(full, run), words=2)
     if missing := [f"{code(name)} ({words})" for name, words in WITHOUT.items() if name not in others]:
         verb = "was" if len(missing) == 1 else "were"
         yield f"Of the ablation {and_list(missing)} {verb} not given to this report; nothing can be said of it here."
@@ -78,11 +79,8 @@ def _rows(full: Document, run: Document) -> Iterator[list[str]]:
     found = compare(full, run)
     for part in ("photos", "scenes"):
         for name, label in LABELS.items():
-            yield [
-                part,
-                label,
-                *_cells(found[part][ALL], (full, run), (part, f"{name}/recovered"), (digits(name) + 1, 1)),
-            ]
+            shown, form = (part, f"{name}/recovered"), (digits(name) + 1, 1)
+            yield [part, label, *_cells(found[part][ALL], (full, run), shown, form)]
     for condition in CONDITIONS:
         shown = ("answers", f"right/{condition}")
         yield ["scenes", f"right, {condition}", *_cells(found["answers"][ALL], (full, run), shown, (1, 100))]

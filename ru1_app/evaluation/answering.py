@@ -31,7 +31,7 @@ def right(run: Document, figure: str) -> Iterator[str]:
     kinds = found["kinds"].items()
     yield table(["kind", *_HEADS], ([kind, *_right(rows["levels"][ALL])] for kind, rows in kinds))
     yield "By kind and level, with the clean scene beside them:"
-    yield table(["kind", "level", *_HEADS[:3]], _kinds(found["kinds"]))
+    yield table(["kind", "level", *_HEADS[:3]], _kinds(found["kinds"]), words=2)
 
 
 def cannot_tell(run: Document) -> Iterator[str]:

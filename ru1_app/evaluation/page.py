@@ -12,15 +12,10 @@ LABELS = {"psnr": "PSNR, dB", "ssim": "SSIM", "ms_ssim": "MS-SSIM", "clip": "CLI
 """What the scores are called, in the order of the tables."""
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table whose first column is words and whose others are figures."""
-    rule = ["---", *["---:"] * (len(heads) - 1)]
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], words: int = 1) -> str:
+    """A table whose first columns, `words` of them, are words and whose others are figures."""
+    rule = [*["---"] * words, *["---:"] * (len(heads) - words)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, rule, *rows))
-
-
-def words(rows: Iterable[Sequence[str]], heads: Sequence[str] = ("", "")) -> str:
-    """A table of words only."""
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, ["---"] * len(heads), *rows))
 
 
 def code(word: str) -> str:

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ru1_app.corruptions import LEVELS
+from ru1_app.evaluation.bootstrap import mean_of_groups
 from ru1_app.evaluation.page import LABELS, Row, code, mean, score, table
 from ru1_app.evaluation.plan import Part
 from ru1_app.evaluation.show import interval, number
-from ru1_app.evaluation.summary import ALL
 from ru1_app.evaluation.table import scores
 from ru1_app.evaluation.targets import Targets, verdict
 from ru1_app.training.config import STILL
@@ -36,10 +36,13 @@ def photos(run: Document, targets: Targets, hardware: str, figure: str) -> Itera
         _with_targets(found["corruptions"], targets),
     )
     yield from _absent(found["corruptions"], targets)
-    yield "The mean of the corruptions with a target, each of the same weight:"
+    yield "The mean of the corruptions with a target, each of the same weight, photos drawn within each:"
     yield table(["score", "mean gain", "target", "verdict"], mean_gains(run, targets))
     yield "### By level"
-    yield "Means over all corruptions; *all* is the three levels together."
+    yield (
+        "Means over all corruptions; *all* is the three levels together. Each photo stands under a few corruptions "
+        "only, so these intervals hold the differences between corruptions too, and are wide."
+    )
     yield _by_level(found["levels"], list(LABELS))
     yield "Mean gains of each corruption at each level:"
     heads = [f"{label} at {level}" for label in ("PSNR, dB,", "SSIM") for level in LEVELS]
@@ -78,19 +81,20 @@ def clean(run: Document, targets: Targets) -> Iterator[str]:
         for name, target in (("psnr", targets.clean_psnr), ("ssim", targets.clean_ssim)):
             row = found.get(f"{name}/recovered")
             judged = [number(target, 2), verdict(row, target)] if part is Part.PHOTOS else ["–", "–"]
-            rows.append(
-                [part.value, LABELS[name], score(found, name, "recovered"), str((row or {"n": 0})["n"]), *judged]
-            )
-    yield table(["pictures", "score", "of the recovered picture", "pictures with a value", "target", "verdict"], rows)
+            count = str(row["n"] if row else 0)
+            rows.append([part.value, LABELS[name], score(found, name, "recovered"), count, *judged])
+    heads = ["pictures", "score", "of the recovered picture", "pictures with a value", "target", "verdict"]
+    yield table(heads, rows, words=2)
 
 
 def mean_gains(run: Document, targets: Targets) -> list[list[str]]:
     """The mean gain over the corruptions with a target; not judged unless all of them were measured."""
     measured = [name for name in targets.psnr if name in run["summary"]["photos"]["corruptions"]]
-    found = scores(run["cells"], Part.PHOTOS).where(levels=[MID], named=list(targets.psnr)).estimates()
+    found = scores(run["cells"], Part.PHOTOS).where(levels=[MID], named=list(targets.psnr))
     rows = []
     for name, target in (("psnr", targets.mean_psnr), ("ssim", targets.mean_ssim)):
-        row = found[f"{name}/gain"].as_dict() if f"{name}/gain" in found else None
+        estimate = mean_of_groups(found.columns[f"{name}/gain"], found.corruptions, found.images)
+        row = estimate.as_dict() if estimate else None
         whole = len(measured) == len(targets.psnr)
         judged = verdict(row, target) if whole else f"not judged: {len(measured)} of {len(targets.psnr)} measured"
         figure = interval(row, 2 if name == "psnr" else 3, sign=True)
@@ -135,7 +139,7 @@ def _by_level(levels: Row, names: list[str]) -> str:
         for name in names
         if f"{name}/gain" in row
     )
-    return table(["level", "score", "corrupted", "recovered", "gain"], rows)
+    return table(["level", "score", "corrupted", "recovered", "gain"], rows, words=2)
 
 
 def _at_levels(found: Row) -> Iterator[list[str]]:

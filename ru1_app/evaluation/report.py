@@ -11,7 +11,7 @@ from ru1_app.errors import InvalidInput
 from ru1_app.evaluation import answering, figures, recovery
 from ru1_app.evaluation.ablation import ablation, sorted_out
 from ru1_app.evaluation.bootstrap import RESAMPLES
-from ru1_app.evaluation.page import Row, code, page, table, words
+from ru1_app.evaluation.page import Row, code, page, table
 from ru1_app.evaluation.plan import CLEAN_ITEMS
 from ru1_app.evaluation.show import interval, number
 from ru1_app.evaluation.targets import Targets, targets_of
@@ -87,7 +87,8 @@ def measured(full: Document, others: Mapping[str, Document]) -> Iterator[str]:
     seen, levels = head["inputs"], ", ".join(f"{name} {value:.2f}" for name, value in LEVELS.items())
     names = ", ".join(map(code, seen["only"])) or f"all {len(CORRUPTIONS)} of the app"
     yield "## What was measured"
-    yield words(
+    yield table(
+        ("what", "which"),
         [
             *((part, f"revision {code(head[part]['revision'])}, {head[part]['engine']}") for part in _MODELS),
             ("CLIP of the scores", head["clip"]),
@@ -100,12 +101,13 @@ def measured(full: Document, others: Mapping[str, Document]) -> Iterator[str]:
             ("steps, draws, seed", f"{seen['steps']}, {seen['draws']}, {seen['seed']}"),
             ("further runs", ", ".join(map(code, others)) or "none"),
         ],
-        ("what", "which"),
+        words=2,
     )
     yield (
         f"Figures are means. In brackets stands their interval of 95 %: percentiles of {RESAMPLES:,} bootstrap samples "
         "that draw whole images, because values of one image belong together. An interval over few images is somewhat "
-        "too narrow, and a single image has none. A dash stands where there is no value. SSIM, MS-SSIM, the CLIP "
+        "too narrow, a single image has none, and one without width says that all values were equal, not that the "
+        "figure is certain. A dash stands where there is no value. SSIM, MS-SSIM, the CLIP "
         "cosine and the reward are 1, 1, 1 and 1.2 for a perfect recovery."
     )
 
@@ -127,17 +129,8 @@ def uncertainty(run: Document, figure: str) -> Iterator[str]:
         "orders the squares as the error does, and 0 where it says nothing. AUSE is the area between the map's "
         "sparsification curve and that of the error itself; less is better."
     )
-    yield table(
-        [
-            "map",
-            "rank correlation, pooled",
-            "mean of the photos",
-            "AUSE, pooled",
-            "mean of the photos",
-            "AUSE at random",
-        ],
-        (_map(name, row, found["curves"]["ause"]) for name, row in found["maps"].items()),
-    )
+    heads = ["rank correlation, pooled", "mean of the photos", "AUSE, pooled", "mean of the photos", "AUSE at random"]
+    yield table(["map", *heads], (_map(name, row, found["curves"]["ause"]) for name, row in found["maps"].items()))
     yield (
         "The curves show the mean error of the squares that are left, as a part of that of all, when the least sure "
         "ones are taken away. The lower the curve, the better the map; that of the error itself cannot be beaten."

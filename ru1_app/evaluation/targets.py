@@ -60,4 +60,5 @@ def verdict(row: Mapping[str, Any] | None, target: float | None) -> str:
         return "–"
     found = "met" if row["mean"] >= target else "not met"
     low, high = row.get("low"), row.get("high")
-    return f"{found}, within the interval" if low is not None and low < target <= high else found
+    unsure = low is not None and high is not None and low < target <= high
+    return f"{found}, within the interval" if unsure else found
