@@ -48,20 +48,24 @@ def ablation(full: Document, others: Mapping[str, Document]) -> Iterator[str]:
         InvalidInput: a run saw other pictures than the full one.
     """
     yield "## Ablation"
-    yield (
-        "Each run is of models that were trained like the full ones but for one thing. It saw the same pictures with "
-        "the same corruptions and seeds, so differences are taken pair by pair, the run minus `full`, over all levels; "
-        "a negative one says that what was left out helps. A difference can be told from 0 when its interval does not "
-        "hold 0. Answers are right answers in percent, their differences in percentage points."
-    )
+    if others:
+        yield _ABOUT
     for name, run in others.items():
         yield f"### {code(name)}: {WITHOUT[name]}"
         yield _same(full, run)
         heads = ["pictures", "score", FULL, name, "difference", "can be told from 0"]
         yield table(heads, _rows(full, run), words=2)
     if missing := [f"{code(name)} ({words})" for name, words in WITHOUT.items() if name not in others]:
-        verb = "was" if len(missing) == 1 else "were"
-        yield f"Of the ablation {and_list(missing)} {verb} not given to this report; nothing can be said of it here."
+        were, them = ("was", "it") if len(missing) == 1 else ("were", "them")
+        yield f"Missing: {and_list(missing)} {were} not given to this report, and nothing is said of {them} here."
+
+
+_ABOUT = (
+    "Each run is of models that were trained like the full ones but for one thing. It saw the same pictures with the "
+    "same corruptions and seeds, so differences are taken pair by pair, the run minus `full`, over all levels; a "
+    "negative one says that what was left out helps. A difference can be told from 0 when its interval does not hold "
+    "0. Answers are right answers in percent, their differences in percentage points."
+)
 
 
 def _same(full: Document, run: Document) -> str:

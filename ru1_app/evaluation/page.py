@@ -24,8 +24,8 @@ def code(word: str) -> str:
 
 
 def page(blocks: Iterable[str]) -> str:
-    """Paragraphs, headings and tables with an empty line between them."""
-    return "\n\n".join(blocks) + "\n"
+    """Paragraphs, headings and tables with an empty line between them; what is empty is left out."""
+    return "\n\n".join(filter(None, blocks)) + "\n"
 
 
 def digits(name: str) -> int:
