@@ -10,13 +10,17 @@ from pathlib import Path
 import numpy as np
 
 from ru1_app.config import Settings
-from ru1_app.domain import Question
 from ru1_app.errors import InvalidInput
 from ru1_app.evaluation.plan import FIRST_SCENE
 from ru1_app.images import Image8
 from ru1_app.intake import read_file
 from ru1_app.jobs import SUFFIXES
-from ru1_app.scenes import questions_for, render, sample_scene
+from ru1_app.scenes import render, sample_scene
+from ru1_app.scenes.questions import Asked, ask
+from ru1_app.scenes.scene import Scene
+
+SIDE = 384
+"""Of drawn scenes, in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +62,16 @@ class Photos:
 
 
 @lru_cache(maxsize=64)
-def scene(number: int) -> tuple[Image8, tuple[tuple[str, Question], ...]]:
-    """Held-out scene `number`: its picture, and its questions with their kinds."""
+def scene(number: int) -> tuple[Scene, Image8, tuple[Asked, ...]]:
+    """Held-out scene `number`: what is in it, its picture, and what is asked about it."""
     drawn = sample_scene(FIRST_SCENE + number)
-    return render(drawn), tuple(questions_for(drawn, np.random.Generator(np.random.PCG64(drawn.seed))))
+    return drawn, render(drawn, SIDE), tuple(ask(drawn, np.random.Generator(np.random.PCG64(drawn.seed))))
 
 
 def scenes_digest() -> str:
     """Names the way scenes are drawn and asked about, by the first four."""
     digest = hashlib.sha256()
     for number in range(4):
-        image, asked = scene(number)
+        _, image, asked = scene(number)
         digest.update(image.tobytes() + repr(asked).encode())
     return digest.hexdigest()[:12]

@@ -88,12 +88,12 @@ def measure(folders: Folders, threads: int) -> Row:
 
     torch.set_num_threads(threads)
     models = load(folders, threads)
-    image, asked = scene(0)
+    _, image, asked = scene(0)
     assert image.shape == (SIDE, SIDE, 3)
     spec = CorruptionSpec.of("gaussian_noise", LEVELS["mid"], 0)
     scorers = scorers_with(models.clip)
     pipeline = Pipeline(lambda name: models.recoverer, lambda name: models.answerer, lambda: scorers)
-    request, bad = RunRequest(Intake(image, "0" * 64, "scene"), spec, asked[0][1]), corrupt(image, spec)
+    request, bad = RunRequest(Intake(image, "0" * 64, "scene"), spec, asked[0].question), corrupt(image, spec)
     return {
         "side": SIDE,
         "threads": torch.get_num_threads(),

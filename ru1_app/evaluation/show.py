@@ -40,7 +40,8 @@ def lines(run: Row) -> list[str]:
     for level, row in {"clean": found["answers"]["clean"], **found["answers"]["levels"]}.items():
         right = "  ".join(f"{c} {interval(row.get(f'right/{c}'), 1, factor=100)} %" for c in CONDITIONS)
         misled = interval(row.get("misleading/recovered"), 1, factor=100)
-        out.append(f"answers {level:5}  {right}  misleading {misled} %")
+        found_gone = interval(row.get("cannot_tell_gone/both"), 1, factor=100)
+        out.append(f"answers {level:5}  {right}  misleading {misled} %  cannot tell where it is gone {found_gone} %")
     for kind, row in found["uncertainty"]["maps"].items():
         out.append(f"{kind}: rank correlation with the error {interval(row['pooled'], 2)}")
     if found["latency"]:

@@ -95,20 +95,27 @@ def combined(ssim: Values, cosine: Values) -> Values:
 def answers(cells: Cells) -> Table:
     """Answers, a row for each question.
 
-    Columns: `right/<condition>` and `cannot_tell/<condition>`; `misleading/recovered` and `misleading/both` (right from
-    the corrupted image, wrong after recovery), `helped/...` (not right from it, right after recovery);
+    Columns: `gone`, whether nothing in the corrupted image tells; `right/<condition>`; `cannot_tell/<condition>`, and
+    the same for questions whose evidence is gone or still seen (`cannot_tell_gone/...`, `cannot_tell_seen/...`);
+    `misleading/recovered` and `misleading/both` (right from the corrupted image, wrong after recovery), `helped/...`
+    (not right from it, right after recovery);
     `both-corrupted` and so on are differences.
     """
     rows: list[tuple[Cell, str, str]] = []
     letters: dict[str, list[str]] = {condition: [] for condition in CONDITIONS}
+    lost: list[str] = []
     for cell, item in _of(cells, Part.SCENES):
         rows += [(cell, item["id"], kind) for kind in item["kinds"]]
+        lost += item["gone"]
         for condition in CONDITIONS:
             letters[condition] += item["answers"][condition]
-    columns: dict[str, Values] = {}
+    gone = _shares(lost, lambda flag: flag == "1")
+    columns: dict[str, Values] = {"gone": gone}
     for condition, said_ in letters.items():
         columns[f"right/{condition}"] = _shares(said_, said.is_right)
-        columns[f"cannot_tell/{condition}"] = _shares(said_, said.is_unsure)
+        unsure = columns[f"cannot_tell/{condition}"] = _shares(said_, said.is_unsure)
+        columns[f"cannot_tell_gone/{condition}"] = np.where(gone == 1, unsure, np.nan)
+        columns[f"cannot_tell_seen/{condition}"] = np.where(gone == 0, unsure, np.nan)
     before = columns["right/corrupted"]
     for condition in CONDITIONS[1:]:
         wrong = _shares(letters[condition], lambda letter: letter == said.WRONG)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from ru1_app.domain import Answered, AnswerRecord, Case, Condition, Question, Reading
+from ru1_app.domain import CANNOT_TELL, Answered, AnswerRecord, Case, Condition, Question, Reading
 from ru1_app.ui import view
 
 LETTERS = "ABCD"
@@ -79,9 +79,7 @@ def _answer(record: AnswerRecord, question: Question | None) -> str:
     sure = "" if not known else f'<span class="ru1-small">{answered.confidence:.0%} confident</span>'
     mark = ""
     if expected is not None:
-        said = answered.choice or answered.text.strip()
-        right = said.casefold() == expected.casefold()
-        mark = f'<span class="ru1-change ru1-{"good" if right else "bad"}">{"✓ right" if right else "✗ wrong"}</span>'
+        mark = _mark(answered, expected)
     bare = answered.text.strip(" .()") == answered.choice  # a letter alone is shown with its words
     text = escape(in_words(answered.choice or "", question) if bare else answered.text) or "no answer"
     scope = "" if answered.in_scope else '<p class="ru1-small">Outside what this model was trained for.</p>'
@@ -91,6 +89,15 @@ def _answer(record: AnswerRecord, question: Question | None) -> str:
         f'<div class="ru1-card"><h4>{label}</h4><p class="ru1-value"><b>{text}</b>{mark}</p>{sure}{shares}'
         f"{_reading(answered.reading)}{scope}</div>"
     )
+
+
+def _mark(answered: Answered, expected: str) -> str:
+    """Right, wrong, or that no answer was given."""
+    if answered.text == CANNOT_TELL:
+        return '<span class="ru1-change">no answer</span>'
+    said = answered.choice or answered.text.strip()
+    right = said.casefold() == expected.casefold()
+    return f'<span class="ru1-change ru1-{"good" if right else "bad"}">{"✓ right" if right else "✗ wrong"}</span>'
 
 
 def _shares(answered: Answered) -> str:
