@@ -63,7 +63,7 @@ def ablation(full: Document, others: Mapping[str, Document]) -> Iterator[str]:
 _ABOUT = (
     "Each run is of models that were trained like the full ones but for one thing. It saw the same pictures with the "
     "same corruptions and seeds, so differences are taken pair by pair, the run minus `full`, over all levels; a "
-    "negative one says that what was left out helps. A difference can be told from 0 when its interval does not hold "
+    "negative one says that the full models do better. A difference can be told from 0 when its interval does not hold "
     "0. Answers are right answers in percent, their differences in percentage points."
 )
 

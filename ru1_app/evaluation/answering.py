@@ -37,10 +37,20 @@ def right(run: Document, figure: str) -> Iterator[str]:
 def cannot_tell(run: Document) -> Iterator[str]:
     """How often the answerer says that it cannot tell."""
     yield "## “Cannot tell”"
-    yield "Shares of the questions, in percent, whose answer is that it cannot be told; rightly or not."
-    columns = [f"cannot_tell/{condition}" for condition in CONDITIONS]
-    rows = ([level, *(percent(row, column) for column in columns)] for level, row in _levels(run["summary"]["answers"]))
-    yield table(["level", *CONDITIONS], rows)
+    yield (
+        "Shares of the questions, in percent, whose answer is that it cannot be told. The renderer knows what the "
+        "corruption left of the thing that is asked about: where it is *gone*, nobody could tell from the corrupted "
+        "scene and the answer should be that; where it is *seen*, it should not."
+    )
+    levels = _levels(run["summary"]["answers"])
+    columns = ["gone", *(f"cannot_tell/{condition}" for condition in CONDITIONS)]
+    rows = ([level, *(percent(row, column) for column in columns)] for level, row in levels)
+    yield table(["level", "questions whose thing is gone", *(f"cannot tell, {c}" for c in CONDITIONS)], rows)
+    for told in ("gone", "seen"):
+        yield f"Of the questions whose thing is {told}:"
+        columns = [f"cannot_tell_{told}/{condition}" for condition in CONDITIONS]
+        rows = ([level, *(percent(row, column) for column in columns)] for level, row in levels)
+        yield table(["level", *CONDITIONS], rows)
 
 
 def misleading(run: Document) -> Iterator[str]:

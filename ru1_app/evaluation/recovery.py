@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ru1_app.corruptions import LEVELS
+from ru1_app.corruptions import CORRUPTIONS, LEVELS, Geometry
 from ru1_app.evaluation.bootstrap import mean_of_groups
-from ru1_app.evaluation.page import LABELS, Row, code, mean, score, table
+from ru1_app.evaluation.page import LABELS, Row, and_list, code, mean, score, table
 from ru1_app.evaluation.plan import Part
 from ru1_app.evaluation.show import interval, number
 from ru1_app.evaluation.table import scores
@@ -35,7 +35,7 @@ def photos(run: Document, targets: Targets, hardware: str, figure: str) -> Itera
         ["corruption", "input PSNR", "input SSIM", "PSNR gain, dB", "SSIM gain", "target", "verdict"],
         _with_targets(found["corruptions"], targets),
     )
-    yield from _absent(found["corruptions"], targets)
+    yield from _notes(run, targets)
     yield "The mean of the corruptions with a target, each of the same weight, photos drawn within each:"
     yield table(["score", "mean gain", "target", "verdict"], mean_gains(run, targets))
     yield "### By level"
@@ -119,17 +119,22 @@ def _input_and_gain(row: Row) -> list[str]:
     return [*before, *(score(row, name, "gain") for name in ("psnr", "ssim"))]
 
 
-def _absent(found: Row, targets: Targets) -> Iterator[str]:
-    """Says which targets are not judged, and why."""
-    moved = [code(name) for name in targets.psnr if name not in STILL]
-    left = [code(name) for name in targets.psnr if name in STILL and name not in found]
-    if moved:
+def _notes(run: Document, targets: Targets) -> Iterator[str]:
+    """Says which corruptions are not compared pixel by pixel, of which that is unjust, and which targets are open."""
+    found = run["summary"]["photos"]["corruptions"]
+    asked = run["summary"]["answers"]["corruptions"]
+    if moved := [code(name) for name in (*asked, *targets.psnr) if name not in STILL]:
         yield (
-            f"Not measured: {', '.join(moved)}. Such a corruption moves things to other places, and a comparison pixel "
-            "by pixel says nothing there."
+            f"Not compared: {and_list(moved)}. These move things to other places, where a comparison pixel by pixel "
+            "says nothing of quality; they count in the answers only."
         )
-    if left:
-        yield f"Not in this run, although there is a target: {', '.join(left)}."
+    if shifted := [code(name) for name in found if CORRUPTIONS[name].geometry is Geometry.SHIFTED]:
+        yield (
+            f"To be read with care: {and_list(shifted)}. These shift things by a few pixels, so that PSNR and SSIM "
+            "fall although the content is whole."
+        )
+    if left := [code(name) for name in targets.psnr if name in STILL and name not in found]:
+        yield f"Not in this run, although there is a target: {and_list(left)}."
 
 
 def _by_level(levels: Row, names: list[str]) -> str:
