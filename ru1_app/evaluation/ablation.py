@@ -75,8 +75,9 @@ def _same(full: Document, run: Document) -> str:
     changed = [part for part in parts if own[part] != full["header"][part]["revision"]]
     told = and_list([f"{part} {code(own[part])}" for part in parts])
     if not changed:
-        return f"Its {told} are those of the full run: the figures show only whether measuring repeats."
-    return f"Its {told}; {and_list(changed)} differ{'s' if len(changed) == 1 else ''} from the full run's."
+        return f"Its {told} are those of the full run, so the figures show only whether measuring repeats."
+    verdict = f"the {changed[0]} is another than" if len(changed) == 1 else "both are others than"
+    return f"Its {told}; {verdict} the full run's."
 
 
 def _rows(full: Document, run: Document) -> Iterator[list[str]]:
