@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ru1_app.corruptions import CorruptionSpec, corrupt
+from ru1_app.corruptions import corrupt
 from ru1_app.domain import Condition, Question
 from ru1_app.errors import ModelFailed
 from ru1_app.evaluation import inputs, unsure
@@ -18,13 +18,11 @@ from ru1_app.evaluation.plan import Cell, Part, Plan
 from ru1_app.evaluation.said import code
 from ru1_app.images import Image8
 from ru1_app.models.base import Answerer, AnswerRequest, Recovered, Recoverer, RecoverRequest
-from ru1_app.scenes.evidence import THINGS, Evidence
-from ru1_app.scenes.scene import Scene
 from ru1_app.scoring.base import Pair, Scorer
 from ru1_app.scoring.ms_ssim import MS_SSIM
 from ru1_app.scoring.psnr import PsnrScorer
 from ru1_app.scoring.ssim import SSIM
-from ru1_app.training.answerer_pool import shrink
+from ru1_app.training.answerer_pool import evidence_of, gone_things
 from ru1_app.uncertainty import deviation
 
 POOLED = 160  # squares of each photo that are kept, to pool photos
@@ -69,7 +67,7 @@ class Bench:
         bad = self._corrupted(cell, name, clean)
         good = self._recovered(bad).images[0]
         said = self._answers(bad, good, [each.question for each in asked])
-        gone = self._gone(drawn, cell.spec(name, self._plan.seed))
+        gone = gone_things(evidence_of(drawn, cell.spec(name, self._plan.seed), inputs.SIDE))
         lost = "".join("1" if gone & set(each.things) else "0" for each in asked)
         kinds = [each.kind for each in asked]
         return {"id": name, **self._scores(bad, good, clean), "kinds": kinds, "gone": lost, "answers": said}
@@ -86,16 +84,6 @@ class Bench:
     def _corrupted(self, cell: Cell, name: str, clean: Image8) -> Image8:
         spec = cell.spec(name, self._plan.seed)
         return clean if spec is None else corrupt(clean, spec)
-
-    def _gone(self, drawn: Scene, spec: CorruptionSpec | None) -> set[str]:
-        """The things of the scene that nobody could tell any more, at the size that an answerer sees."""
-        if spec is None:
-            return set()
-        steps = spec.steps
-        evidence = Evidence(
-            drawn, lambda image, seed: corrupt(image, CorruptionSpec(steps, seed)), shrink, inputs.SIDE, spec.seed
-        )
-        return {thing for thing in THINGS if evidence.gone(thing)}
 
     def _recovered(self, bad: Image8, draws: int = 1) -> Recovered:
         request = RecoverRequest(bad, self._plan.seed, self._plan.steps, draws)

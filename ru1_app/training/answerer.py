@@ -11,7 +11,6 @@ checkpoint in `--out`.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import math
 import time
@@ -29,7 +28,9 @@ from ru1_app.training.answerer_build import Sizes, build_model, build_processor,
 from ru1_app.training.answerer_data import CELL_CLASSES, MAX_HEADS, Asker, Batch, Scenes, Shares, cell_words
 from ru1_app.training.answerer_pool import Pool, make
 from ru1_app.training.config import load_config
+from ru1_app.training.run_log import RunLog
 
+LOG_EVERY = 10  # steps
 END_WEIGHT = 0.1  # of the token that ends an answer
 
 
@@ -235,7 +236,12 @@ class Run:
             self.tokenizer, {"level": config.level_weight, "caption": config.caption_weight, "end": END_WEIGHT}
         )
         data = Scenes(asker, config.shares, self.pool, seed=config.seed, start=self.step, batch=config.batch)
-        return iter(torch.utils.data.DataLoader(data, batch_size=None, num_workers=1, prefetch_factor=4))
+        # Spawned: a fork hangs where weights were loaded before it, by the threads that loaded them.
+        return iter(
+            torch.utils.data.DataLoader(
+                data, batch_size=None, num_workers=1, prefetch_factor=4, multiprocessing_context="spawn"
+            )
+        )
 
     def update(self, batch: Batch) -> tuple[float, float, float]:
         """One optimiser step; the loss, the cell loss and the share of right answer tokens."""
@@ -286,23 +292,17 @@ def train(
 
     torch.set_num_threads(threads)
     torch.manual_seed(config.seed)
-    out.mkdir(parents=True, exist_ok=True)
     run = Run(config, out, init, pool)
     batches = run.batches()
-    with (
-        (out / "log.csv").open("a", newline="") as file,
-        tqdm(total=config.steps, initial=run.step, mininterval=5) as bar,
-    ):
-        log = csv.writer(file)
+    log = RunLog(out, LOG_EVERY)
+    with tqdm(total=config.steps, initial=run.step, mininterval=5) as bar:
         while run.step < config.steps:
             loss, cells, right = run.update(next(batches))
+            log.add(run.step, {"loss": loss, "cells": cells, "right": right})
             bar.update()
-            if run.step % 10 == 0:
-                bar.set_postfix(loss=f"{loss:.3f}", cells=f"{cells:.3f}", right=f"{right:.2f}", refresh=False)
-                log.writerow([run.step, round(loss, 4), round(cells, 4), round(right, 4)])
-                file.flush()
             if run.step % config.checkpoint_every == 0 or run.step == config.steps:
                 run.save()
+    log.close()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -15,7 +15,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from ru1_app.corruptions import CORRUPTIONS, MAX_SEED, Box, CorruptionSpec, corrupt
-from ru1_app.errors import InvalidInput
+from ru1_app.errors import InvalidInput, ModelFailed
 from ru1_app.images import Image8
 from ru1_app.models.base import Recovered, Recoverer, RecoverRequest
 from ru1_app.models.trace import Level
@@ -44,10 +44,14 @@ class Pool:
 
     def __init__(self, folder: Path) -> None:
         """Raises: InvalidInput: the folder holds no whole pool."""
+        self._folder = folder
         try:
             self._arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in FILES}
         except OSError as error:
             raise InvalidInput(f"{folder} holds no pool of recoveries. Give --recoverer to make one.") from error
+
+    def __reduce__(self) -> tuple[type[Pool], tuple[Path]]:
+        return Pool, (self._folder,)  # another process maps the files itself
 
     def __len__(self) -> int:
         return len(self._arrays["seeds"])
@@ -101,24 +105,43 @@ def make(folder: Path, recoverer: Recoverer, count: int, seed: int = 0) -> None:
     (folder / "pool.json").write_text(json.dumps(made) + "\n", "utf-8")
 
 
-def _pair(
-    scene: Scene, spec: CorruptionSpec | None, size: int, recoverer: Recoverer
-) -> tuple[list[Image8], list[list[Level]]]:
-    """The two images of a scene, small, and how things are to be seen in them."""
+def evidence_of(scene: Scene, spec: CorruptionSpec | None, size: int) -> Evidence:
+    """What an answerer can tell from `scene`, drawn with `size` pixels a side, under a corruption."""
 
     def damage(image: Image8, seed: int) -> Image8:
         return image if spec is None else corrupt(image, CorruptionSpec(spec.steps, seed % MAX_SEED))
 
-    evidence = Evidence(scene, damage, shrink, size, spec.seed if spec else 0)
-    *_, last = recoverer.recover(RecoverRequest(damage(evidence.sound, evidence.seed), seed=0))
-    if not isinstance(last, Recovered):
-        raise TypeError("the recoverer yielded no result")
-    views = [evidence.corrupted, shrink(last.images[0])]
-    gone = [spec is not None and evidence.gone(thing) for thing in THINGS]
-    return views, [
-        [
-            Level.GONE if lost else Level.ALTERED if evidence.altered(view, thing) else Level.CLEAR
-            for thing, lost in zip(THINGS, gone, strict=True)
-        ]
-        for view in views
-    ]
+    return Evidence(scene, damage, shrink, size, spec.seed if spec else 0)
+
+
+def gone_things(evidence: Evidence) -> set[str]:
+    """The things of the scene that nobody could tell any more."""
+    return {thing for thing in THINGS if evidence.gone(thing)}
+
+
+def recovered(recoverer: Recoverer, image: Image8) -> Image8:
+    """The recovery of an image, seed 0.
+
+    Raises:
+        ModelFailed: the recoverer gave none.
+    """
+    for event in recoverer.recover(RecoverRequest(image, seed=0)):
+        if isinstance(event, Recovered):
+            return event.images[0]
+    raise ModelFailed("The recoverer ended without an image. Try another model.")
+
+
+def _pair(
+    scene: Scene, spec: CorruptionSpec | None, size: int, recoverer: Recoverer
+) -> tuple[list[Image8], list[list[Level]]]:
+    """The two images of a scene, small, and how things are to be seen in them."""
+    evidence = evidence_of(scene, spec, size)
+    views = [evidence.corrupted, shrink(recovered(recoverer, evidence.corrupt(evidence.sound, evidence.seed)))]
+    gone = gone_things(evidence)
+    return views, [[_level(evidence, view, thing, gone) for thing in THINGS] for view in views]
+
+
+def _level(evidence: Evidence, view: Image8, thing: str, gone: set[str]) -> Level:
+    if thing in gone:
+        return Level.GONE
+    return Level.ALTERED if evidence.altered(view, thing) else Level.CLEAR

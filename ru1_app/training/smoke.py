@@ -31,6 +31,12 @@ RL = (
     "iterations=50", "inputs=8", "group=16", "crop=48", "cell=8", "temperature=0.15", "lr=3e-4", "warmup=1",
     "beta=0.01", "clip=0.1", "ema=0.9", "scene_share=0.0", "checkpoint_every=50", "log_every=10", "clean_share=0.0",
 )  # fmt: skip
+READ = (
+    "vision_width=24", "vision_depths=[1,1,1]", "text_width=64", "text_depth=2", "text_heads=2", "batch=8", "warmup=5",
+    "lr=3e-3", "dense_steps=40", "frozen_until=0", "steps=70", "ema=0.9", "checkpoint_every=70",
+)  # fmt: skip
+REASON = (*READ[:6], "lr=2e-3", "steps=50", "ema=0.9", "checkpoint_every=50", "warmup=5")
+POOL = 16  # scenes
 EXAMINED = 24  # crops that the reward is measured on, before and after
 
 
@@ -62,6 +68,7 @@ def smoke(out: Path) -> Iterator[Learned]:
         write_png(out / f"photos/{k}.png", render(sample_scene(k), SIDE))
     yield from _stage_one(out)
     yield from _stage_two(out)
+    yield from _stage_three(out)
 
 
 def _stage_one(out: Path) -> Iterator[Learned]:
@@ -80,6 +87,7 @@ def _stage_two(out: Path) -> Iterator[Learned]:
     from ru1_app.rewards import reward_of
     from ru1_app.training.rl import trainer as rl
     from ru1_app.training.rl.source import inputs_of
+    from ru1_app.training.weights import save_pipeline
 
     config = load_config(rl.RlConfig, Path(rl.__file__).with_name("rl.toml"), RL)
     net = SourceFlowPipeline.from_pretrained(out / "sft/model", dtype=torch.float32, local_files_only=True).net
@@ -97,7 +105,27 @@ def _stage_two(out: Path) -> Iterator[Learned]:
     for report in rl.run(trainer, inputs_of(config, out / "photos", 0, "cpu"), out / "rl"):
         assert np.isfinite(report.norm)
     after = judged()
+    save_pipeline(net, 0.05, out / "rl/model")
     yield Learned("stage II", "reward", before["total"], after["total"], True)
+
+
+def _stage_three(out: Path) -> Iterator[Learned]:
+    from ru1_app.models.embedded.adapter import load
+    from ru1_app.training import answerer
+    from ru1_app.training.answerer_pool import make
+    from ru1_app.training.run_log import read_log
+
+    make(out / "pool", load(out / "rl/model"), POOL)
+    recipe = Path(answerer.__file__)
+    reading = load_config(answerer.AnswererConfig, recipe.with_suffix(".toml"), READ)
+    answerer.train(reading, out / "read")
+    cells = read_log(out / "read/log.csv")["cells"]
+    yield Learned("stage III", "cells, reading", cells[0], cells[-1], False)
+    reasoning = load_config(answerer.AnswererConfig, recipe.with_name("reason.toml"), REASON)
+    answerer.train(reasoning, out / "reason", init=out / "read/model", pool=out / "pool")
+    log = read_log(out / "reason/log.csv")
+    for name, higher in (("loss", False), ("right", True)):
+        yield Learned("stage III", f"{name}, reasoning", log[name][0], log[name][-1], higher)
 
 
 def main() -> None:
