@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -14,6 +15,9 @@ os.environ["HF_DATASETS_OFFLINE"] = "1"
 
 from ru1_app.config import ROOT, Settings
 from ru1_app.images import Image8
+
+if TYPE_CHECKING:
+    from tests.measured import Bench, Run
 
 SHARED = ROOT.parent / "shared"
 
@@ -40,3 +44,19 @@ def validation_photos() -> Path:
     if not folder.is_dir():
         pytest.skip("the shared validation photos are not here")
     return folder
+
+
+@pytest.fixture(scope="session")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """A small run of the shipped models, measured once."""
+    from tests.measured import make_bench
+
+    return make_bench(tmp_path_factory.mktemp("bench"))
+
+
+@pytest.fixture(scope="session")
+def weaker(bench: Bench) -> tuple[Run, Run]:
+    """The run of a weaker recoverer on the same pictures, and what the command printed."""
+    from tests.measured import measure_weaker
+
+    return measure_weaker(bench)

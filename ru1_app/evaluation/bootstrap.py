@@ -81,6 +81,33 @@ def percentiles(values: Values) -> tuple[float, float]:
     return round(float(low), DIGITS), round(float(high), DIGITS)
 
 
+def mean_of_groups(values: Values, groups: NDArray[Any], clusters: NDArray[Any], seed: int = SEED) -> Estimate | None:
+    """The mean of the groups' means; NaN is no value, and without any there is no mean.
+
+    Clusters are drawn within each group (stratified bootstrap), so that the differences between groups, which are the
+    same in every sample, do not widen the interval. A group of one cluster leaves the mean without one.
+
+    Args:
+        values: [n].
+        groups: [n], the group of each value.
+        clusters: [n], the image that each value belongs to.
+        seed: of the resampling.
+    """
+    known = ~np.isnan(values)
+    means, drawn = [], []
+    for k, group in enumerate(np.unique(groups[known])):
+        own = known & (groups == group)
+        labels, index = np.unique(clusters[own], return_inverse=True)
+        weight = resamples(len(labels), seed + k)[:, index]
+        means.append(float(values[own].mean()))
+        drawn.append(weight @ values[own] / weight.sum(1) if len(labels) > 1 else np.full(RESAMPLES, np.nan))
+    if not means:
+        return None
+    totals = np.mean(drawn, axis=0)
+    low, high = (None, None) if np.isnan(totals).any() else percentiles(totals)
+    return Estimate(round(float(np.mean(means)), DIGITS), low, high, int(known.sum()), len(np.unique(clusters[known])))
+
+
 def paired(before: Values, after: Values, clusters: NDArray[Any], seed: int = SEED) -> Estimate | None:
     """The mean of `after - before`, both [n] of the same rows; None where no row has both."""
     return estimates({"difference": after - before}, clusters, seed).get("difference")

@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ru1_app.evaluation.bootstrap import estimates, paired, resamples
+from ru1_app.errors import InvalidInput
+from ru1_app.evaluation.answering import worst_first
+from ru1_app.evaluation.bootstrap import estimates, mean_of_groups, paired, resamples
+from ru1_app.evaluation.svg import Scale, around
+from ru1_app.evaluation.targets import targets_of, verdict
 from ru1_app.evaluation.unsure import REMOVED, ause, cells, ranks, sparsification, spearman, spearman_interval
 
 
@@ -132,3 +136,52 @@ def test_half_of_the_error_in_a_tenth_of_the_pixels_is_seen_at_once() -> None:
 def test_maps_are_compared_as_means_over_squares() -> None:
     field = np.kron(np.arange(6.0).reshape(2, 3), np.ones((4, 4)))
     assert cells(field) == pytest.approx(np.arange(6.0))
+
+
+def test_a_verdict_says_when_the_interval_leaves_it_open() -> None:
+    row = {"mean": 2.0, "low": 1.0, "high": 3.0}
+    said = [verdict(row, target) for target in (0.5, 1.5, 2.5, 3.5)]
+    assert said == ["met", "met, within the interval", "not met, within the interval", "not met"]
+    assert verdict({"mean": 2.0, "low": None, "high": None}, 1.5) == "met"
+    assert verdict(None, 1) == verdict(row, None) == "–"
+    with pytest.raises(InvalidInput, match="cpu or gpu"):
+        targets_of("abacus")
+
+
+def test_the_most_misleading_corruption_stands_first() -> None:
+    shares = {"a": (0.1, 0.3), "b": (0.2, 0.0), "c": (0.1, 0.4), "d": (0.1, 0.3)}
+    found = {
+        name: {"all": {f"misleading/{c}": {"mean": v} for c, v in zip(("recovered", "both"), pair, strict=True)}}
+        for name, pair in shares.items()
+    }
+    assert worst_first(found) == ["b", "c", "a", "d"]
+    assert worst_first({**found, "none": {"all": {}}})[-1] == "none"
+
+
+def test_a_scale_holds_its_values_and_has_round_ticks() -> None:
+    assert around([0.3, 12.2, -0.4], 8) == (-2, 14)
+    low, high = around([])
+    assert low == 0 < high
+    scale = Scale(-2, 14, 100, 260)
+    assert (scale(-2), scale(0), scale(14)) == (100, 120, 260)
+    assert scale.ticks(8) == [-2, 0, 2, 4, 6, 8, 10, 12, 14]
+
+
+def test_groups_that_differ_do_not_widen_the_interval_of_their_mean() -> None:
+    rng = np.random.default_rng(0)
+    groups = np.repeat(["a", "b"], 40)
+    values = np.where(groups == "a", 0.0, 10.0) + rng.normal(size=80)
+    found = mean_of_groups(values, groups, np.arange(80))
+    assert found is not None
+    assert found.low is not None
+    assert found.high is not None
+    assert found.mean == pytest.approx((values[:40].mean() + values[40:].mean()) / 2, abs=1e-4)
+    assert found.high - found.low == pytest.approx(2 * 1.96 / np.sqrt(80), rel=0.2)
+    assert mean_of_groups(values, groups, np.where(groups == "a", -1, np.arange(80))) == (
+        found.mean,
+        None,
+        None,
+        80,
+        41,
+    )
+    assert mean_of_groups(np.full(3, np.nan), groups[:3], np.arange(3)) is None

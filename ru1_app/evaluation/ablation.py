@@ -1,0 +1,100 @@
+"""The part of the page about the ablation: runs of models that were trained without one thing, against the full one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ru1_app.errors import InvalidInput
+from ru1_app.evaluation.compare import ALL, compare
+from ru1_app.evaluation.page import LABELS, Row, and_list, code, digits, table, told_from_0
+from ru1_app.evaluation.show import interval, number
+from ru1_app.evaluation.table import CONDITIONS
+
+Document = Mapping[str, Any]
+FULL = "full"
+WITHOUT = {
+    "no_ssim": "without SSIM in the reward",
+    "no_clip": "without CLIP in the reward",
+    "no_rl": "without reinforcement learning",
+    "no_both": "without training the answerer on the corrupted and the recovered picture together",
+}
+
+
+def sorted_out(runs: Sequence[Document]) -> tuple[Document, dict[str, Document]]:
+    """The run that the page is about, and those of the ablation by name. A run that stands alone may have any name.
+
+    Raises:
+        InvalidInput: no run is the full one, a name is unknown, or it is there twice.
+    """
+    names = [run["header"]["name"] for run in runs]
+    if len(runs) == 1 and names[0] not in WITHOUT:
+        return runs[0], {}
+    known = ", ".join((FULL, *WITHOUT))
+    if unknown := [name for name in names if name not in (FULL, *WITHOUT)]:
+        raise InvalidInput(f"There is no place on the page for a run named {unknown[0]!r}. Its runs are {known}.")
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise InvalidInput(f"Two of the runs are named {twice[0]!r}. Give one run of each name: {known}.")
+    if FULL not in names:
+        raise InvalidInput(f"None of the runs is named {FULL!r}; the others are compared to it. Give that run too.")
+    by_name = dict(zip(names, runs, strict=True))
+    return by_name[FULL], {name: by_name[name] for name in WITHOUT if name in by_name}
+
+
+def ablation(full: Document, others: Mapping[str, Document]) -> Iterator[str]:
+    """What each left out thing changed.
+
+    Raises:
+        InvalidInput: a run saw other pictures than the full one.
+    """
+    yield "## Ablation"
+    if others:
+        yield _ABOUT
+    for name, run in others.items():
+        yield f"### {code(name)}: {WITHOUT[name]}"
+        yield _same(full, run)
+        heads = ["pictures", "score", FULL, name, "difference", "can be told from 0"]
+        yield table(heads, _rows(full, run), words=2)
+    if missing := [f"{code(name)} ({words})" for name, words in WITHOUT.items() if name not in others]:
+        were, them = ("was", "it") if len(missing) == 1 else ("were", "them")
+        yield f"Missing: {and_list(missing)} {were} not given to this report, and nothing is said of {them} here."
+
+
+_ABOUT = (
+    "Each run is of models that were trained like the full ones but for one thing. It saw the same pictures with the "
+    "same corruptions and seeds, so differences are taken pair by pair, the run minus `full`, over all levels; a "
+    "negative one says that the full models do better. A difference can be told from 0 when its interval does not hold "
+    "0. Answers are right answers in percent, their differences in percentage points."
+)
+
+
+def _same(full: Document, run: Document) -> str:
+    """Which model differs from the full run's: with none, all differences are 0 by themselves."""
+    parts = ("recoverer", "answerer")
+    own = {part: run["header"][part]["revision"] for part in parts}
+    changed = [part for part in parts if own[part] != full["header"][part]["revision"]]
+    told = and_list([f"{part} {code(own[part])}" for part in parts])
+    if not changed:
+        return f"Its {told} are those of the full run, so the figures show only whether measuring repeats."
+    verdict = f"the {changed[0]} is another than" if len(changed) == 1 else "both are others than"
+    return f"Its {told}; {verdict} the full run's."
+
+
+def _rows(full: Document, run: Document) -> Iterator[list[str]]:
+    found = compare(full, run)
+    for part in ("photos", "scenes"):
+        for name, label in LABELS.items():
+            shown, form = (part, f"{name}/recovered"), (digits(name) + 1, 1)
+            yield [part, label, *_cells(found[part][ALL], (full, run), shown, form)]
+    for condition in CONDITIONS:
+        shown = ("answers", f"right/{condition}")
+        yield ["scenes", f"right, {condition}", *_cells(found["answers"][ALL], (full, run), shown, (1, 100))]
+
+
+def _cells(found: Row, runs: Sequence[Document], shown: tuple[str, str], form: tuple[int, float]) -> list[str]:
+    """Both means, the difference, and the verdict; `form` is the digits and the factor."""
+    (part, column), (places, factor) = shown, form
+    means = (run["summary"][part]["levels"][ALL].get(column) for run in runs)
+    told = [number(row["mean"] * factor if row else None, places) for row in means]
+    row = found.get(column)
+    return [*told, interval(row, places, sign=True, factor=factor), told_from_0(row)]
