@@ -19,7 +19,7 @@ from ru1_app.evaluation.plan import FIRST_SCENE, Plan
 from ru1_app.evaluation.summary import summary
 from ru1_app.files import write_whole
 
-FORMAT = 1
+FORMAT = 2  # since questions say whether their evidence is gone
 LATENCY = "latency"
 
 
@@ -62,7 +62,7 @@ def load(folders: Folders, threads: int = 0) -> Models:
 def header(job: Job, models: Models) -> Row:
     """What must be the same for a journal to be gone on with; two runs with the same `inputs` can be compared."""
     plan = job.plan.as_dict()
-    shown = {"scenes": scenes_digest(), "first_scene": FIRST_SCENE, "photos": job.photos.digest()}
+    shown = {"drawing": scenes_digest(), "first_scene": FIRST_SCENE, "photos": job.photos.digest()}
     return {
         "format": FORMAT,
         "name": job.name,
