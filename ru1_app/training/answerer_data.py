@@ -93,6 +93,7 @@ class View(NamedTuple):
     teaches: bool
 
 
+LOST_SHARE = 0.3  # of the pool's scenes are drawn from those in which a thing is gone
 MORE_POSITIONS = 2  # of the question that is hardest to learn
 CLEAR = (Level.CLEAR,) * len(THINGS)
 
@@ -213,7 +214,8 @@ class Scenes(torch.utils.data.IterableDataset):
             scene = sample_scene(int(rng.integers(HELD_OUT_SEED)))
             clean = shrink(render(scene, 384 if rng.random() < 0.4 else 256))
             return scene, [View(clean, CLEAR, True, True)]
-        entry = self._pool[int(rng.integers(len(self._pool)))]
+        lost = self._pool.lost if rng.random() < LOST_SHARE else []
+        entry = self._pool[int(rng.choice(lost)) if lost else int(rng.integers(len(self._pool)))]
         corrupted = View(entry.corrupted, entry.levels[0], False, False)
         recovered = View(entry.recovered, entry.levels[1], False, True)
         if pair:

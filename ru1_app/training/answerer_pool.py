@@ -7,6 +7,7 @@ each thing is to be seen in both images (`ru1_app.scenes.evidence`).
 from __future__ import annotations
 
 import json
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,6 +63,12 @@ class Pool:
 
     def __len__(self) -> int:
         return len(self._arrays["seeds"])
+
+    @cached_property
+    def lost(self) -> list[int]:
+        """The scenes in which a thing is gone."""
+        rows = (self._arrays["levels"][:, 0] == Level.GONE).any(1)
+        return [int(index) for index in np.flatnonzero(rows)]
 
     def __getitem__(self, index: int) -> Entry:
         first, second = ([Level(value) for value in row] for row in self._arrays["levels"][index])
