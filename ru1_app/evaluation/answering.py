@@ -34,6 +34,20 @@ def right(run: Document, figure: str) -> Iterator[str]:
     yield table(["kind", "level", *_HEADS[:3]], _kinds(found["kinds"]), words=2)
 
 
+def texts(run: Document) -> Iterator[str]:
+    """Answers without options, and descriptions."""
+    yield "## Open answers and descriptions"
+    yield (
+        "The same questions without options, answered in words, and the request to describe the scene; one scene "
+        "for each corruption at mid severity. A description counts by the share of what it should tell that it names "
+        "rightly (light, arrow, car, people, speed, word, and whether tree, cone and cloud are there). Percent."
+    )
+    rows = run["summary"]["texts"].items()
+    columns = [f"{name}/{condition}" for name in ("open", "described") for condition in CONDITIONS]
+    heads = [f"{name}, {condition}" for name in ("open answer", "description") for condition in CONDITIONS]
+    yield table(["level", *heads], ([level, *(percent(row, column) for column in columns)] for level, row in rows))
+
+
 def cannot_tell(run: Document) -> Iterator[str]:
     """How often the answerer says that it cannot tell."""
     yield "## “Cannot tell”"

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from ru1_app.corruptions import corrupt
-from ru1_app.domain import Condition, Question
+from ru1_app.domain import Answered, Condition, Question
 from ru1_app.errors import ModelFailed
 from ru1_app.evaluation import inputs, unsure
 from ru1_app.evaluation.inputs import Photos
@@ -18,6 +18,7 @@ from ru1_app.evaluation.plan import Cell, Part, Plan
 from ru1_app.evaluation.said import code
 from ru1_app.images import Image8
 from ru1_app.models.base import Answerer, AnswerRequest, Recovered, Recoverer, RecoverRequest
+from ru1_app.scenes.questions import DESCRIBE, named_rightly, open_question
 from ru1_app.scoring.base import Pair, Scorer
 from ru1_app.scoring.ms_ssim import MS_SSIM
 from ru1_app.scoring.psnr import PsnrScorer
@@ -52,8 +53,10 @@ class Bench:
         Raises:
             ModelFailed: a model gave nothing.
         """
-        pool = self._plan.scenes if cell.part is Part.SCENES else len(self._photos)
-        one = {Part.PHOTOS: self._photo, Part.SCENES: self._scene, Part.UNSURE: self._unsure}[cell.part]
+        pool = self._plan.scenes if cell.part in (Part.SCENES, Part.TEXTS) else len(self._photos)
+        one = {
+            Part.PHOTOS: self._photo, Part.SCENES: self._scene, Part.TEXTS: self._texts, Part.UNSURE: self._unsure,
+        }[cell.part]  # fmt: skip
         return [one(cell, number) for number in self._plan.items(cell, pool)]
 
     def _photo(self, cell: Cell, number: int) -> Row:
@@ -71,6 +74,18 @@ class Bench:
         lost = "".join("1" if gone & set(each.things) else "0" for each in asked)
         kinds = [each.kind for each in asked]
         return {"id": name, **self._scores(bad, good, clean), "kinds": kinds, "gone": lost, "answers": said}
+
+    def _texts(self, cell: Cell, number: int) -> Row:
+        """Answers without options, and how much of the scene a description names rightly."""
+        drawn, clean, asked = inputs.scene(number)
+        name = f"scene-{number}"
+        bad = self._corrupted(cell, name, clean)
+        good = self._recovered(bad).images[0]
+        openly = [open_question(each.question) for each in asked]
+        described = self._replies(bad, good, [Question(DESCRIBE[0])])
+        named = {condition: _rounded(named_rightly(drawn, replies[0].text)) for condition, replies in described.items()}
+        kinds = [each.kind for each in asked]
+        return {"id": name, "kinds": kinds, "answers": self._answers(bad, good, openly), "described": named}
 
     def _unsure(self, cell: Cell, number: int) -> Row:
         name, clean = self._photos.name(number), self._photos.image(number)
@@ -99,12 +114,17 @@ class Bench:
 
     def _answers(self, bad: Image8, good: Image8, questions: Sequence[Question]) -> dict[str, str]:
         """For each condition one letter for each question, see `said.code`."""
+        return {
+            condition: "".join(code(question, reply) for question, reply in zip(questions, replies, strict=True))
+            for condition, replies in self._replies(bad, good, questions).items()
+        }
+
+    def _replies(self, bad: Image8, good: Image8, questions: Sequence[Question]) -> dict[str, list[Answered]]:
         shown = {Condition.CORRUPTED: [bad], Condition.RECOVERED: [good], Condition.BOTH: [bad, good]}
         requests = [AnswerRequest(images, condition, q) for condition, images in shown.items() for q in questions]
         replies = self._models.answerer.answer(requests)
-        letters = [code(request.question, reply) for request, reply in zip(requests, replies, strict=True)]
         count = len(questions)
-        return {c.value: "".join(letters[k * count : (k + 1) * count]) for k, c in enumerate(shown)}
+        return {c.value: replies[k * count : (k + 1) * count] for k, c in enumerate(shown)}
 
 
 SIDES = ("corrupted", "recovered")

@@ -30,6 +30,7 @@ class Part(StrEnum):
 
     PHOTOS = "photos"  # recovery scores of photos
     SCENES = "scenes"  # recovery scores of scenes, and answers
+    TEXTS = "texts"  # answers without options, and descriptions, of scenes
     UNSURE = "uncertainty"  # of recoveries of photos
 
 
@@ -57,6 +58,7 @@ class Plan:
 
     scenes: int = 60
     per_cell: int = 5  # photos, and scenes, in each cell
+    texts: int = 1  # scenes in each cell of texts
     unsure: int = 1  # photos in each cell of uncertainty
     draws: int = 8  # for their deviation
     steps: int = 1
@@ -81,13 +83,15 @@ class Plan:
             for name in names:
                 if part is Part.SCENES or name in STILL:
                     yield from (Cell(part, name, level) for level in LEVELS)
+        yield Cell(Part.TEXTS, CLEAN, NONE)
+        yield from (Cell(Part.TEXTS, name, "mid") for name in names)
         yield from (Cell(Part.UNSURE, name, "mid") for name in names if name in STILL)
 
     def items(self, cell: Cell, pool: int) -> list[int]:
         """Which of `pool` images stand in a cell, in a seeded order that goes round over the corruptions."""
         order = np.random.Generator(np.random.PCG64([self.seed, pool])).permutation(pool)
+        each = {Part.TEXTS: self.texts, Part.UNSURE: self.unsure}.get(cell.part, self.per_cell)
         if cell.corruption == CLEAN:
-            return sorted(int(k) for k in order[: CLEAN_ITEMS * self.per_cell])
-        count = min(self.unsure if cell.part is Part.UNSURE else self.per_cell, pool)
-        first = list(CORRUPTIONS).index(cell.corruption) * (self.unsure if cell.part is Part.UNSURE else self.per_cell)
-        return [int(order[(first + k) % pool]) for k in range(count)]
+            return sorted(int(k) for k in order[: CLEAN_ITEMS * each])
+        first = list(CORRUPTIONS).index(cell.corruption) * each
+        return [int(order[(first + k) % pool]) for k in range(min(each, pool))]

@@ -67,6 +67,7 @@ def _blocks(
     yield from recovery.scenes(full, targets)
     yield from recovery.clean(full, targets)
     yield from answering.right(full, shown["answers"])
+    yield from answering.texts(full)
     yield from answering.cannot_tell(full)
     yield from answering.misleading(full)
     yield from uncertainty(full, shown.get("sparsification", ""))

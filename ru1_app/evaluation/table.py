@@ -126,6 +126,20 @@ def answers(cells: Cells) -> Table:
     return _table(rows, columns)
 
 
+def texts(cells: Cells) -> Table:
+    """Columns `open/<condition>`, whether an answer without options is right, a row for each question, and
+    `described/<condition>`, the share of a scene that its description names rightly, in the first row of each scene.
+    """
+    rows: list[tuple[Cell, str, str]] = []
+    columns: dict[str, list[float]] = {f"{name}/{c}": [] for name in ("open", "described") for c in CONDITIONS}
+    for cell, item in _of(cells, Part.TEXTS):
+        rows += [(cell, item["id"], kind) for kind in item["kinds"]]
+        for c in CONDITIONS:
+            columns[f"open/{c}"] += [float(said.is_right(letter)) for letter in item["answers"][c]]
+            columns[f"described/{c}"] += [item["described"][c], *[np.nan] * (len(item["kinds"]) - 1)]
+    return _table(rows, {name: np.array(values, np.float64) for name, values in columns.items()})
+
+
 def _of(cells: Cells, part: Part) -> Iterator[tuple[Cell, Row]]:
     for name, items in cells.items():
         first, *rest = name.split("/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -79,6 +80,8 @@ DESCRIBE = (
     "What does the picture show? Describe it.",
 )
 AHEAD = ("straight on", "straight", "straight ahead", "up")  # names of the direction ahead
+_PEOPLE = {0: "nobody on foot", 1: "one pedestrian"}
+_AHEAD = {"up": "straight on"}
 
 
 class Asked(NamedTuple):
@@ -120,8 +123,8 @@ def open_question(question: Question) -> Question:
 
 def caption(scene: Scene) -> str:
     """One sentence that says what the scene shows."""
-    people = {0: "nobody on foot", 1: "one pedestrian"}.get(scene.people, f"{scene.people} pedestrians")
-    arrow = "straight on" if scene.arrow == "up" else scene.arrow
+    people = _PEOPLE.get(scene.people, f"{scene.people} pedestrians")
+    arrow = _AHEAD.get(scene.arrow, scene.arrow)
     extras = "".join(f", a {name}" for name in scene.extras)
     article = "An" if scene.lighting[0] in "aeiou" else "A"
     return (
@@ -129,6 +132,18 @@ def caption(scene: Scene) -> str:
         f"a {scene.car} car, {people}, a speed limit of {scene.speed} "
         f"and a sign that says {scene.word}{extras}."
     )
+
+
+def named_rightly(scene: Scene, text: str) -> float:
+    """The share in [0, 1] of what `caption` tells of the scene that a description tells as well."""
+    said = " ".join(re.findall(r"\w+", text.casefold()))
+    parts = [
+        f"{scene.light} traffic light", f"pointing {_AHEAD.get(scene.arrow, scene.arrow)}", f"{scene.car} car",
+        _PEOPLE.get(scene.people, f"{scene.people} pedestrians"), f"limit of {scene.speed}",
+        f"says {scene.word.lower()}",
+    ]  # fmt: skip
+    told = [part in said for part in parts] + [(name in said) == (name in scene.extras) for name in EXTRAS]
+    return sum(told) / len(told)
 
 
 def _wording(kind: str, rng: np.random.Generator) -> str:
@@ -165,6 +180,16 @@ def ask_position(scene: Scene, rng: np.random.Generator) -> Asked:
     right = "left" if middle[one] < middle[other] else "right"
     text = _wording("position", rng).format(_SIGNS[one], _SIGNS[other])
     return Asked("position", _either(text, ("left", "right"), right, rng), (one, other))
+
+
+def ask_ranks(scene: Scene) -> list[Asked]:
+    """Asks which number from the left each sign is. Only training asks it: a step towards `ask_position`."""
+    edges = {place.name: place.box[0] for place in layout(scene)}
+    order = sorted(_SIGNS, key=lambda name: edges[name])
+    return [
+        Asked("rank", Question(f"Which number from the left is the {_SIGNS[name]}?", (), str(rank)), (name,))
+        for rank, name in enumerate(order, start=1)
+    ]
 
 
 def _either(text: str, options: tuple[str, str], right: str, rng: np.random.Generator) -> Question:

@@ -15,7 +15,7 @@ from ru1_app.images import Image8
 from ru1_app.models.prompts import prompt
 from ru1_app.models.trace import CANNOT_TELL, Level, written
 from ru1_app.scenes.evidence import THINGS
-from ru1_app.scenes.questions import DESCRIBE, Asked, ask, ask_position, caption, open_question
+from ru1_app.scenes.questions import DESCRIBE, Asked, ask, ask_position, ask_ranks, caption, open_question
 from ru1_app.scenes.render import render
 from ru1_app.scenes.scene import (
     ARROWS,
@@ -132,7 +132,7 @@ class Asker:
     def pack(self, scene: Scene, views: list[View], rng: np.random.Generator, describe: bool) -> tuple[list[Any], ...]:
         """Token ids, labels, weights and segment numbers of all questions of `scene`."""
         columns: tuple[list[Any], ...] = ([], [], [], [])
-        more = [ask_position(scene, rng) for _ in range(MORE_POSITIONS)]
+        more = [*(ask_position(scene, rng) for _ in range(MORE_POSITIONS)), *ask_ranks(scene)]
         asked = [(each.things, each.question.text, _reply(each), 1.0) for each in (*ask(scene, rng), *more)]
         if describe and all(level is not Level.GONE for view in views for level in view.levels):
             text = DESCRIBE[rng.integers(len(DESCRIBE))]

@@ -24,7 +24,8 @@ pytestmark = pytest.mark.weights
 
 SECTIONS = [
     "What was measured", "Recovery of held-out photos", "Recovery of held-out scenes", "Clean input", "Answers",
-    "“Cannot tell”", "Misleading recoveries", "Uncertainty", "Time and memory", "Ablation",
+    "Open answers and descriptions", "“Cannot tell”", "Misleading recoveries", "Uncertainty", "Time and memory",
+    "Ablation",
 ]  # fmt: skip
 
 

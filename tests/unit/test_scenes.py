@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ru1_app.scenes import HELD_OUT_SEED, caption, questions_for, render, sample_scene
-from ru1_app.scenes.questions import KINDS, LETTERS, open_question
+from ru1_app.scenes.questions import KINDS, LETTERS, ask_position, ask_ranks, named_rightly, open_question
 from ru1_app.scenes.scene import EXTRAS, LIGHTINGS, layout
 
 SEEDS = range(40)
@@ -96,3 +98,32 @@ def test_the_caption_names_what_the_scene_shows() -> None:
 
 def test_held_out_seeds_give_scenes_too() -> None:
     assert sample_scene(HELD_OUT_SEED).seed == HELD_OUT_SEED
+
+
+@given(st.integers(0, HELD_OUT_SEED))
+def test_a_caption_names_all_of_its_scene_and_less_of_another(seed: int) -> None:
+    scene, other = sample_scene(seed), sample_scene(seed + 1)
+    assert named_rightly(scene, caption(scene)) == 1
+    assert named_rightly(scene, "") < 0.5
+    if caption(scene) != caption(other):
+        assert named_rightly(other, caption(scene)) < 1 or scene.lighting != other.lighting
+
+
+@given(st.integers(0, HELD_OUT_SEED))
+def test_which_sign_is_left_follows_from_where_they_stand(seed: int) -> None:
+    scene = sample_scene(seed)
+    asked = ask_position(scene, np.random.default_rng(seed))
+    middle = {place.name: (place.box[0] + place.box[2]) / 2 for place in layout(scene)}
+    one, other = asked.things
+    expected = asked.question.options[LETTERS.index(asked.question.expected or "")]
+    assert expected == ("left" if middle[one] < middle[other] else "right")
+
+
+@given(st.integers(0, HELD_OUT_SEED))
+def test_the_signs_are_numbered_from_the_left(seed: int) -> None:
+    scene = sample_scene(seed)
+    left = {place.name: place.box[0] for place in layout(scene)}
+    ranked = sorted(ask_ranks(scene), key=lambda asked: int(asked.question.expected or ""))
+    assert [asked.question.expected for asked in ranked] == ["1", "2", "3", "4"]
+    edges = [left[asked.things[0]] for asked in ranked]
+    assert edges == sorted(edges)
