@@ -1,7 +1,8 @@
-"""Measures the answerer on held-out scenes: `python -m ru1_app.training.eval_answerer --model DIR --json`.
+"""Controls of the answerer on held-out scenes: `python -m ru1_app.training.eval_answerer --model DIR --json`.
 
-Scenes have seeds from `HELD_OUT_SEED` on; training draws its seeds below it. The image-blind baseline asks
-the same questions about a gray picture: it must be at chance.
+What the benchmark (`ru1 eval embedded`) does not show: the image-blind baseline asks about a gray picture and must be
+at chance; a corrupted image shown twice must answer as well as once; one beside its reference is the most that a
+recovery could give. Scenes have seeds from `HELD_OUT_SEED` on; training draws its seeds below it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 from ru1_app.corruptions import LEVELS, CorruptionSpec, corrupt
 from ru1_app.domain import Condition, Question
 from ru1_app.images import Image8
-from ru1_app.models.base import Answerer, AnswerRequest, Recovered, Recoverer, RecoverRequest
+from ru1_app.models.base import Answerer, AnswerRequest
 from ru1_app.scenes import HELD_OUT_SEED, Scene, questions_for, render, sample_scene
 from ru1_app.training.config import TRAINED
 
@@ -87,37 +88,13 @@ def _row(values: Sequence[bool]) -> dict[str, Any]:
     }
 
 
-def conditions(recoverer: Recoverer | None) -> dict[str, tuple[Condition, Views]]:
-    """What each measured condition shows; those that need a recovery are there only with a recoverer."""
-    table: dict[str, tuple[Condition, Views]] = {
-        "clean": (Condition.CORRUPTED, lambda scene, image: [image]),
-        "image_blind": (Condition.CORRUPTED, lambda scene, image: [np.full_like(image, 128)]),
-        "corrupted": (Condition.CORRUPTED, lambda scene, image: [mid_corruption(scene, image)]),
-        "both_duplicate": (Condition.BOTH, lambda scene, image: [mid_corruption(scene, image)] * 2),
-        "both_with_reference": (Condition.BOTH, lambda scene, image: [mid_corruption(scene, image), image]),
-    }
-    if recoverer is not None:
-        recovered = _Recoveries(recoverer)
-        table["recovered"] = (Condition.RECOVERED, lambda scene, image: recovered(scene, image)[1:])
-        table["both"] = (Condition.BOTH, recovered)
-    return table
-
-
-class _Recoveries:
-    """Corrupted and recovered image of a scene; each scene is recovered once."""
-
-    def __init__(self, recoverer: Recoverer) -> None:
-        self._recoverer = recoverer
-        self._kept: dict[int, list[Image8]] = {}
-
-    def __call__(self, scene: Scene, image: Image8) -> list[Image8]:
-        if scene.seed not in self._kept:
-            bad = mid_corruption(scene, image)
-            *_, last = self._recoverer.recover(RecoverRequest(bad, seed=0))
-            if not isinstance(last, Recovered):
-                raise TypeError("the recoverer yielded no result")
-            self._kept[scene.seed] = [bad, last.images[0]]
-        return self._kept[scene.seed]
+CONTROLS: dict[str, tuple[Condition, Views]] = {
+    "clean": (Condition.CORRUPTED, lambda scene, image: [image]),
+    "image_blind": (Condition.CORRUPTED, lambda scene, image: [np.full_like(image, 128)]),
+    "both_duplicate": (Condition.BOTH, lambda scene, image: [mid_corruption(scene, image)] * 2),
+    "both_with_reference": (Condition.BOTH, lambda scene, image: [mid_corruption(scene, image), image]),
+}
+"""What each control shows."""
 
 
 def show(name: str, table: dict[str, Any]) -> str:
@@ -133,7 +110,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, required=True)
-    parser.add_argument("--recoverer", type=Path, help="folder of the embedded recoverer")
     parser.add_argument("--scenes", type=int, default=500)
     parser.add_argument("--only", nargs="*", help="names of conditions; default: all")
     parser.add_argument("--threads", type=int, default=1)
@@ -143,19 +119,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from ru1_app.models.vlm import load
 
     answerer = load(options.model, threads=options.threads)
-    recoverer = None
-    if options.recoverer is not None:
-        from ru1_app.models.embedded.adapter import load as load_recoverer
-
-        recoverer = load_recoverer(options.recoverer)
-    report: dict[str, Any] = {
-        "model": answerer.ref.id,
-        "revision": answerer.ref.revision,
-        "scenes": options.scenes,
-    }
-    if recoverer is None:
-        report["skipped"] = "recovered and both: no --recoverer was given"
-    for name, (condition, views) in conditions(recoverer).items():
+    report: dict[str, Any] = {"model": answerer.ref.id, "revision": answerer.ref.revision, "scenes": options.scenes}
+    for name, (condition, views) in CONTROLS.items():
         if not options.only or name in options.only:
             report[name] = measure(answerer, options.scenes, views, condition)
     if options.json:
