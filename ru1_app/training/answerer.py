@@ -24,7 +24,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ru1_app.errors import InvalidInput
-from ru1_app.training.answerer_build import Sizes, build_model, build_processor, build_tokenizer, scope
+from ru1_app.training.answerer_build import GRID, Sizes, build_model, build_processor, build_tokenizer, scope
 from ru1_app.training.answerer_data import CELL_CLASSES, MAX_HEADS, Asker, Batch, Scenes, Shares, cell_words
 from ru1_app.training.answerer_pool import Pool, make
 from ru1_app.training.config import load_config
@@ -56,6 +56,7 @@ class AnswererConfig:
     cell_weight: float
     damaged_weight: float
     word_weight: float
+    place_weight: float
     checkpoint_every: int
     vision_width: int
     vision_depths: list[int]
@@ -102,7 +103,7 @@ def packed_mask(segments: torch.Tensor, images: int) -> tuple[torch.Tensor, torc
 
 
 class Trainer(nn.Module):
-    """The model with the two cell heads that only training needs."""
+    """The model with the heads that only training needs: what is in a cell, how many people, and where the cell is."""
 
     def __init__(self, config: AnswererConfig, model: Any, words: list[int]) -> None:
         """`words` are the token ids of the cell classes, -100 for those without."""
@@ -112,6 +113,7 @@ class Trainer(nn.Module):
         width = model.config.vision_config.hidden_size
         self.norm = nn.LayerNorm(width)
         self.cells = nn.Linear(width, CELL_CLASSES + MAX_HEADS)
+        self.place = nn.Linear(config.text_width, 2 * GRID)
 
     def features(self, batch: Batch, frozen: bool) -> torch.Tensor:
         """What the vision tower sees in all views [scenes * views, cells, width]; detached where they do not teach."""
@@ -147,6 +149,13 @@ class Trainer(nn.Module):
         total = F.cross_entropy(logits.flatten(0, 1), words.flatten(), ignore_index=-100, reduction="sum")
         return total / (words != -100).sum().clamp(min=1)
 
+    def place_loss(self, images: torch.Tensor) -> torch.Tensor:
+        """Image tokens [scenes * views, cells, width] should tell their row and column: which sign is left is asked."""
+        logits = self.place(images).unflatten(2, (2, GRID)).permute(0, 3, 1, 2)
+        index = torch.arange(GRID * GRID)
+        places = torch.stack([index // GRID, index % GRID], 1).expand(len(images), -1, -1)
+        return F.cross_entropy(logits, places)
+
     def forward(self, batch: Batch, ask: bool, frozen: bool) -> tuple[torch.Tensor, float, float]:
         """The loss, the cell loss and the share of right answer tokens (0 when nothing is asked).
 
@@ -159,7 +168,8 @@ class Trainer(nn.Module):
             return cells, float(cells.detach()), 0.0
         count = batch.tokens.shape[0]
         images = core.multi_modal_projector(features)
-        aligned = self.word_loss(images, batch)
+        aligned = self.config.word_weight * self.word_loss(images, batch)
+        placed = self.config.place_weight * self.place_loss(images)
         images = images.reshape(count, -1, self.config.text_width)
         mask, positions = packed_mask(batch.segments, images.shape[1])
         embeds = torch.cat([images, core.get_input_embeddings()(batch.tokens)], 1)
@@ -174,7 +184,7 @@ class Trainer(nn.Module):
         logits, labels, weights = self.model.lm_head(hidden[asked]), batch.labels[asked], batch.weights[asked]
         answers = (F.cross_entropy(logits, labels, reduction="none") * weights).sum() / weights.sum()
         right = (logits.argmax(1) == labels)[weights == 1].float().mean()
-        loss = answers * 2 + self.config.cell_weight * cells + self.config.word_weight * aligned
+        loss = answers * 2 + self.config.cell_weight * cells + aligned + placed
         return loss, float(cells.detach()), float(right)
 
 
