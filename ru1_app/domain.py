@@ -133,7 +133,7 @@ class Answered:
 
     text: str
     choice: str | None
-    confidence: float | None  # 0-1, from the model's own token probabilities; not calibrated
+    confidence: float | None  # 0-1, from the token probabilities, at the temperature fitted for the model
     in_scope: bool = True  # False: the model was not trained for such a question
     note: str | None = None  # a sentence for the person, e.g. why it is out of scope
     seconds: float = 0.0

@@ -15,12 +15,13 @@ from ru1_app.domain import CANNOT_TELL, Question
 class Topic:
     """A kind of question: a word that must be in it, and the options it was trained with.
 
-    `free`: it is answered in sentences, without options.
+    `free`: it is answered in sentences, without options. `compared`: how many things are told by their place first.
     """
 
     words: frozenset[str]
     answers: frozenset[str]
     free: bool = False
+    compared: int = 0
 
     def takes(self, words: Set[str], options: frozenset[str], asked_openly: bool) -> bool:
         """Whether a question of these words may be answered so."""
@@ -53,7 +54,9 @@ class Scope:
             return None
         raw = json.loads(path.read_text("utf-8"))
         topics = tuple(
-            Topic(_folded(topic["words"]), _folded(topic["answers"]), topic.get("free", False))
+            Topic(
+                _folded(topic["words"]), _folded(topic["answers"]), topic.get("free", False), topic.get("compared", 0)
+            )
             for topic in raw["topics"].values()
         )
         return cls(
@@ -70,6 +73,11 @@ class Scope:
         """The option as the model would say it."""
         folded = option.strip().casefold()
         return self.synonyms.get(folded, folded)
+
+    def compared(self, question: Question) -> int:
+        """How many things the question compares by their place, which the trace then tells."""
+        words = set(re.findall(r"\w+", question.text.casefold()))
+        return max((topic.compared for topic in self.topics if topic.compared and topic.words <= words), default=0)
 
     def covers(self, question: Question, known: Callable[[str], bool], reply: str | None = None) -> bool:
         """Whether the model was trained for `question`; `known` says if a word is in its vocabulary.

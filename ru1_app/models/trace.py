@@ -1,7 +1,8 @@
 """The short reasoning trace of an answerer that was trained to give one: how what is asked about is to be seen. Pure.
 
 Before it answers, the model says of each image it is shown whether the thing asked about is clear, altered or gone
-there. Where it is gone, the answer is "cannot tell".
+there. Where it is gone, the answer is "cannot tell". Where two things are compared by their place, it then gives the
+number of each from the left.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from enum import IntEnum
 
 from ru1_app.domain import CANNOT_TELL, Condition, Reading
 
-__all__ = ["CANNOT_TELL", "LEVELS", "SO", "Level", "reading", "written"]
+__all__ = ["CANNOT_TELL", "LEVELS", "PLACES", "SO", "Level", "reading", "written"]
 
 
 class Level(IntEnum):
@@ -24,6 +25,7 @@ class Level(IntEnum):
 
 LEVELS = tuple(level.name.lower() for level in Level)
 SO = "so"  # ends the trace
+PLACES = ("1", "2", "3", "4")  # from the left
 _NAMES = {
     Condition.CORRUPTED: ("corrupted image",),
     Condition.RECOVERED: ("recovered image",),
@@ -32,15 +34,17 @@ _NAMES = {
 _SAID = {"clear": "clear", "altered": "altered by the damage", "gone": "gone"}
 
 
-def written(levels: Sequence[Level]) -> str:
-    """The trace as the model writes it, one word an image."""
-    return " ".join([*(LEVELS[level] for level in levels), SO])
+def written(levels: Sequence[Level], places: Sequence[int] = ()) -> str:
+    """The trace as the model writes it: one word an image, then the numbers from the left of what is compared."""
+    return " ".join([*(LEVELS[level] for level in levels), *(str(place) for place in places), SO])
 
 
 def reading(words: Sequence[str], condition: Condition) -> Reading:
     """The trace as a person reads it: a sentence an image."""
+    names = _NAMES[condition]
     said = [
-        f"In the {name}, what is asked about looks {_SAID[word]}."
-        for name, word in zip(_NAMES[condition], words, strict=False)
+        f"In the {name}, what is asked about looks {_SAID[word]}." for name, word in zip(names, words, strict=False)
     ]
+    if places := words[len(names) :]:
+        said.append(f"Counted from the left, these are number {' and number '.join(places)}.")
     return Reading(reasoning=" ".join(said))

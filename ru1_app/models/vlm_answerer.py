@@ -72,14 +72,15 @@ class VlmAnswerer:
         return self._ref
 
     def answer(self, requests: Sequence[AnswerRequest]) -> list[Answered]:
-        """Answer each request; those alike in their number of images and in having options go together.
+        """Answer each request; those alike in their images, in having options and in their trace go together.
 
         Raises:
             ModelFailed: the model gave no output or memory ran out.
         """
-        groups: dict[tuple[int, bool], list[int]] = {}
+        groups: dict[tuple[int, bool, int], list[int]] = {}
         for index, request in enumerate(requests):
-            groups.setdefault((len(request.images), bool(request.question.options)), []).append(index)
+            alike = len(request.images), bool(request.question.options), self._compared(request.question)
+            groups.setdefault(alike, []).append(index)
         answers: dict[int, Answered] = {}
         for members in groups.values():
             for start in range(0, len(members), _BATCH):
@@ -122,6 +123,9 @@ class VlmAnswerer:
             self._answered(request.question, replace(reply, reading=reading or reply.reading), seconds)
             for request, reply, reading in zip(requests, replies, readings, strict=True)
         ]
+
+    def _compared(self, question: Question) -> int:
+        return self._scope.compared(question) if self._scope is not None else 0
 
     def _weighs(self, question: Question) -> bool:
         return bool(question.options) and self._manner.style is Style.LETTERS
@@ -182,15 +186,17 @@ class VlmAnswerer:
         """Let the model say how what is asked about is to be seen in each image; the inputs then end with that."""
         import torch
 
-        levels = torch.tensor(self._tokenizer.convert_tokens_to_ids(list(trace.LEVELS)), device=self._model.device)
-        so = torch.full((len(requests),), self._tokenizer.convert_tokens_to_ids(trace.SO), device=self._model.device)
+        ids, device = self._tokenizer.convert_tokens_to_ids, self._model.device
+        so = torch.full((len(requests),), ids(trace.SO), device=device)
         said: list[list[str]] = [[] for _ in requests]
+        compared = self._compared(requests[0].question)
         with torch.inference_mode():
-            for _ in requests[0].images:
-                picked = self._model(**inputs).logits[:, -1, levels].argmax(1)
+            for choice in [*([trace.LEVELS] * len(requests[0].images)), *([trace.PLACES] * compared)]:
+                tokens = torch.tensor(ids(list(choice)), device=device)
+                picked = self._model(**inputs).logits[:, -1, tokens].argmax(1)
                 for words, index in zip(said, picked.tolist(), strict=True):
-                    words.append(trace.LEVELS[index])
-                inputs = _with(inputs, levels[picked])
+                    words.append(choice[index])
+                inputs = _with(inputs, tokens[picked])
         readings = [trace.reading(words, each.condition) for words, each in zip(said, requests, strict=True)]
         return list(readings), _with(inputs, so)
 

@@ -85,11 +85,15 @@ _AHEAD = {"up": "straight on"}
 
 
 class Asked(NamedTuple):
-    """A question, its kind, and the things of the scene that its answer hangs on (`ru1_app.scenes.evidence`)."""
+    """A question, its kind, and the things of the scene that its answer hangs on (`ru1_app.scenes.evidence`).
+
+    Where it is asked which of two signs is further left, `places` are their numbers from the left.
+    """
 
     kind: str
     question: Question
     things: tuple[str, ...]
+    places: tuple[int, ...] = ()
 
 
 def ask(scene: Scene, rng: np.random.Generator) -> list[Asked]:
@@ -175,21 +179,26 @@ def _presence(scene: Scene, rng: np.random.Generator) -> Asked:
 
 def ask_position(scene: Scene, rng: np.random.Generator) -> Asked:
     """Asks which of two signs stands further left; their order is uniform over all scenes."""
-    middle = {place.name: place.box[0] + place.box[2] for place in layout(scene)}
+    order = _from_left(scene)
     one, other = (str(name) for name in rng.permutation(list(_SIGNS))[:2])
-    right = "left" if middle[one] < middle[other] else "right"
+    places = (order.index(one) + 1, order.index(other) + 1)
+    right = "left" if places[0] < places[1] else "right"
     text = _wording("position", rng).format(_SIGNS[one], _SIGNS[other])
-    return Asked("position", _either(text, ("left", "right"), right, rng), (one, other))
+    return Asked("position", _either(text, ("left", "right"), right, rng), (one, other), places)
 
 
 def ask_ranks(scene: Scene) -> list[Asked]:
     """Asks which number from the left each sign is. Only training asks it: a step towards `ask_position`."""
-    edges = {place.name: place.box[0] for place in layout(scene)}
-    order = sorted(_SIGNS, key=lambda name: edges[name])
     return [
         Asked("rank", Question(f"Which number from the left is the {_SIGNS[name]}?", (), str(rank)), (name,))
-        for rank, name in enumerate(order, start=1)
+        for rank, name in enumerate(_from_left(scene), start=1)
     ]
+
+
+def _from_left(scene: Scene) -> list[str]:
+    """The signs in the order in which they stand."""
+    edges = {place.name: place.box[0] for place in layout(scene)}
+    return sorted(_SIGNS, key=lambda name: edges[name])
 
 
 def _either(text: str, options: tuple[str, str], right: str, rng: np.random.Generator) -> Question:

@@ -141,9 +141,8 @@ def build_model(sizes: Sizes, tokenizer: Any) -> Any:
 def scope() -> dict[str, Any]:
     """What the checkpoint can answer: the adapter reads it from `scope.json` beside the weights."""
 
-    def topic(words: str, answers: Iterable[object], *, free: bool = False) -> dict[str, Any]:
-        named = {"words": words.split(), "answers": [str(answer) for answer in answers]}
-        return {**named, "free": True} if free else named
+    def topic(words: str, answers: Iterable[object], **more: object) -> dict[str, Any]:
+        return {"words": words.split(), "answers": [str(answer) for answer in answers], **more}
 
     return {
         "topics": {
@@ -154,7 +153,7 @@ def scope() -> dict[str, Any]:
             "speed": topic("speed number fast", SPEEDS),
             "word": topic("word sign board", WORDS),
             "presence": topic("tree cone cloud", ("yes", "no")),
-            "position": topic("left right", ("left", "right")),
+            "position": topic("left right", ("left", "right"), compared=2),
             "caption": topic("describe caption", (), free=True),
         },
         "max_unknown_share": 0.15,

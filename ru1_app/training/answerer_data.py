@@ -94,6 +94,7 @@ class View(NamedTuple):
 
 
 LOST_SHARE = 0.3  # of the pool's scenes are drawn from those in which a thing is gone
+CAPTION = "caption"
 MORE_POSITIONS = 2  # of the question that is hardest to learn
 CLEAR = (Level.CLEAR,) * len(THINGS)
 
@@ -133,32 +134,33 @@ class Asker:
         """Token ids, labels, weights and segment numbers of all questions of `scene`."""
         columns: tuple[list[Any], ...] = ([], [], [], [])
         more = [*(ask_position(scene, rng) for _ in range(MORE_POSITIONS)), *ask_ranks(scene)]
-        asked = [(each.things, each.question.text, _reply(each), 1.0) for each in (*ask(scene, rng), *more)]
+        asked = [*ask(scene, rng), *more]
         if describe and all(level is not Level.GONE for view in views for level in view.levels):
             text = DESCRIBE[rng.integers(len(DESCRIBE))]
-            asked.append((THINGS, text, caption(scene), self._weights["caption"]))
-        for number, (things, text, reply, weight) in enumerate(asked, start=1):
-            levels = [max(view.levels[THINGS.index(thing)] for thing in things) for view in views]
-            if Level.GONE in levels:
-                reply = CANNOT_TELL
-            for column, values in zip(columns, self._segment(text, levels, reply, weight), strict=True):
+            asked.append(Asked(CAPTION, Question(text, (), caption(scene)), THINGS))
+        for number, each in enumerate(asked, start=1):
+            levels = [max(view.levels[THINGS.index(thing)] for thing in each.things) for view in views]
+            for column, values in zip(columns, self._segment(each, levels), strict=True):
                 column += values
             columns[3].extend([number] * (len(columns[0]) - len(columns[3])))
         return columns
 
-    def _segment(self, text: str, levels: list[Level], reply: str, weight: float) -> tuple[list[Any], ...]:
+    def _segment(self, asked: Asked, levels: list[Level]) -> tuple[list[Any], ...]:
         """One question with its trace and its answer; the label stands where the next token is predicted."""
+        gone = Level.GONE in levels  # then what its trace says of places does not matter
+        reply = CANNOT_TELL if gone else open_question(asked.question).expected or ""
         before, trace, after = (
             self._tokenizer(part, add_special_tokens=False).input_ids
-            for part in (f"{prompt(Question(text))} Answer:", written(levels), reply)
+            for part in (f"{prompt(Question(asked.question.text))} Answer:", written(levels, asked.places), reply)
         )
-        labels = [-100] * (len(before) - 1) + [*trace, *after, self._end]
-        weights = [0.0] * (len(before) - 1) + [self._weights["level"]] * len(trace) + [weight] * len(after)
-        return [*before, *trace, *after], labels, [*weights, self._weights["end"]], []
-
-
-def _reply(asked: Asked) -> str:
-    return open_question(asked.question).expected or ""
+        seen, placed = len(levels), len(asked.places)
+        said = [self._weights["level"]] * len(trace)
+        said[seen : seen + placed] = [0.0 if gone else self._weights["level"]] * placed
+        weight = self._weights["caption"] if asked.kind == CAPTION else 1.0
+        weights = [0.0] * (len(before) - 1) + said + [weight] * len(after) + [self._weights["end"]]
+        following = [*before[1:], *trace, *after, self._end]
+        labels = [token if weight else -100 for token, weight in zip(following, weights, strict=True)]
+        return [*before, *trace, *after], labels, weights, []
 
 
 class Scenes(torch.utils.data.IterableDataset):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from ru1_app.scenes import sample_scene
 from ru1_app.scenes.evidence import THINGS
 from ru1_app.training.answerer import AnswererConfig, Run, packed_mask
 from ru1_app.training.answerer_build import SIDE, build_tokenizer
-from ru1_app.training.answerer_data import CLEAR, Asker, Scenes, Shares, View
+from ru1_app.training.answerer_data import CLEAR, MORE_POSITIONS, Asker, Scenes, Shares, View
 from ru1_app.training.answerer_pool import Pool, draw_spec, make
 from ru1_app.training.calibrate import Judged, calibration_error, fitted, shares_of, tempered
 from ru1_app.training.config import load_config
@@ -65,13 +66,21 @@ def segments(views: list[View], *, describe: bool = False) -> list[str]:
 def test_every_answer_follows_a_word_for_each_image() -> None:
     for text in segments([view(Level.ALTERED), view()]):
         _, said = text.split(" answer : ")
-        assert said.startswith(f"altered clear {SO} ")
+        assert re.match(rf"altered clear (\d \d )?{SO} ", said)
     for text in segments([view()]):
-        assert text.split(" answer : ")[1].startswith(f"clear {SO} ")
+        assert re.match(rf"clear (\d \d )?{SO} ", text.split(" answer : ")[1])
+
+
+def test_what_is_compared_is_counted_before_the_answer() -> None:
+    found = [re.search(rf"clear (\d) (\d) {SO} (left|right)", text) for text in segments([view()])]
+    counted = [match.groups() for match in found if match]
+    assert len(counted) == 1 + MORE_POSITIONS
+    assert all((one < other) == (said == "left") for one, other, said in counted)
 
 
 def test_where_the_evidence_is_gone_the_answer_is_that_it_cannot_be_told() -> None:
-    assert all(text.endswith(f"gone gone {SO} cannot tell") for text in segments([view(Level.GONE), view(Level.GONE)]))
+    lost = segments([view(Level.GONE), view(Level.GONE)])
+    assert all(re.search(rf"gone gone (\d \d )?{SO} cannot tell$", text) for text in lost)
 
 
 def test_a_scene_is_described_only_where_all_of_it_can_be_told() -> None:
