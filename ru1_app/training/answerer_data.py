@@ -155,7 +155,7 @@ class Asker:
         )
         seen, placed = len(levels), len(asked.places)
         said = [self._weights["level"]] * len(trace)
-        said[seen : seen + placed] = [0.0 if gone else self._weights["level"]] * placed
+        said[seen : seen + placed] = [0.0 if gone else 1.0] * placed
         weight = self._weights["caption"] if asked.kind == CAPTION else 1.0
         weights = [0.0] * (len(before) - 1) + said + [weight] * len(after) + [self._weights["end"]]
         following = [*before[1:], *trace, *after, self._end]
