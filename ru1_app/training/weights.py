@@ -33,4 +33,5 @@ def start_from(net: RecoveryNet, folder: Path) -> None:
 def save_pipeline(net: RecoveryNet, source_noise: float, folder: Path) -> None:
     """The diffusers folder that the app loads, in half precision on disk."""
     half = deepcopy(net).to(torch.float16)
+    half.register_to_config(_name_or_path="")  # else the folder that it was once loaded from goes out with it
     SourceFlowPipeline(half, FlowMatchEulerDiscreteScheduler(), source_noise).save_pretrained(folder)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ru1_app.config import Settings
-from ru1_app.domain import Condition, Question
+from ru1_app.domain import CANNOT_TELL, Condition, Question
 from ru1_app.errors import Unavailable
 from ru1_app.models import vlm
 from ru1_app.models.base import Answerer, AnswerRequest
@@ -16,8 +16,9 @@ from ru1_app.models.prompts import prompt
 from ru1_app.models.scope import Scope
 from ru1_app.models.vlm_answerer import normalised
 from ru1_app.scenes import HELD_OUT_SEED, questions_for, render, sample_scene
+from ru1_app.scenes.questions import KINDS
 from ru1_app.training.answerer_build import scope
-from ru1_app.training.eval_answerer import measure, wilson
+from ru1_app.training.eval_answerer import CONTROLS, measure, wilson
 from tests.hub import COMMIT, ref_from_hub
 
 LIGHT = Question("What colour is the traffic light?", ("red", "green", "yellow"), "B")
@@ -88,9 +89,6 @@ def test_wilson_holds_the_share() -> None:
     assert wilson(0, 0) == (0.0, 1.0)
 
 
-OUTSIDE = ("presence", "position")  # of the shipped weights
-
-
 @pytest.fixture(scope="module")
 def answerer() -> Answerer:
     return vlm.load(Settings().models_dir / "answerer", threads=1)
@@ -102,16 +100,49 @@ def clean(answerer: Answerer) -> dict[str, dict[str, float]]:
 
 
 @pytest.mark.weights
-@pytest.mark.parametrize("kind", ["light", "arrow", "car_colour"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_held_out_scenes_are_answered(clean: dict[str, dict[str, float]], kind: str) -> None:
-    assert clean[kind]["accuracy"] >= 0.8
+    assert clean[kind]["accuracy"] >= 0.9
+
+
+@pytest.mark.weights
+def test_a_gray_picture_answers_nothing(answerer: Answerer) -> None:
+    blind = measure(answerer, 60, *reversed(CONTROLS["image_blind"]))
+    assert all(row["accuracy"] < row["chance"] + 0.2 for kind, row in blind.items() if kind != "all")
+
+
+@pytest.mark.weights
+def test_it_says_how_things_are_to_be_seen_and_that_nothing_can_be_told_of_what_is_gone(answerer: Answerer) -> None:
+    scene = sample_scene(HELD_OUT_SEED + 7)
+    image = render(scene)
+    covered = image.copy()
+    covered[: covered.shape[0] // 2] = 127  # all signs
+    asked = {kind: question for kind, question in questions_for(scene, np.random.default_rng(0))}
+    seen, lost, compared = answerer.answer(
+        [
+            AnswerRequest([image, image], Condition.BOTH, asked["word"]),
+            AnswerRequest([covered], Condition.CORRUPTED, asked["word"]),
+            AnswerRequest([image], Condition.CORRUPTED, asked["position"]),
+        ]
+    )
+    assert seen.choice == asked["word"].expected
+    assert seen.reading is not None
+    assert seen.reading.reasoning.startswith(
+        "In the corrupted image, what is asked about looks clear. In the recovered"
+    )
+    assert (lost.text, lost.choice) == (CANNOT_TELL, None)
+    assert lost.reading is not None
+    assert "looks gone" in lost.reading.reasoning
+    assert compared.choice == asked["position"].expected
+    assert compared.reading is not None
+    assert "Counted from the left, these are number" in compared.reading.reasoning
 
 
 @pytest.mark.weights
 def test_one_and_two_images_are_answered_in_order(answerer: Answerer) -> None:
     scene = sample_scene(HELD_OUT_SEED + 5)
     image = render(scene)
-    asked = [question for kind, question in questions_for(scene, np.random.default_rng(0)) if kind not in OUTSIDE]
+    asked = [question for kind, question in questions_for(scene, np.random.default_rng(0))]
     requests = [AnswerRequest([image], Condition.CORRUPTED, question) for question in asked]
     requests += [AnswerRequest([image, image], Condition.BOTH, question) for question in asked]
     alone = [answerer.answer([request])[0] for request in requests]
@@ -136,7 +167,7 @@ def test_a_question_out_of_scope_is_answered_with_a_warning(answerer: Answerer) 
     question = Question("What breed is the dog?", ("poodle", "beagle"))
     image = np.full((90, 200, 3), 127, np.uint8)
     (reply,) = answerer.answer([AnswerRequest([image], Condition.CORRUPTED, question)])
-    assert reply.choice in ("A", "B")
+    assert reply.choice in ("A", "B", None)
     assert not reply.in_scope
     assert reply.note is not None
     assert "do not trust" in reply.note
