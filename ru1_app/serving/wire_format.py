@@ -162,14 +162,17 @@ class Completion:
         return {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said}
 
     def _logs(self, answered: Answered) -> dict[str, Any] | None:
-        """The options as the tokens that might stand first; a text without options as one token."""
+        """The options as the tokens that might stand first, also where the reply is that none can be told; a text
+        without options as one token.
+        """
         if self.chat.weighed is None:
             return None
-        if answered.choice and answered.probabilities:
+        if answered.probabilities:
             shares = dict(zip(LETTERS, answered.probabilities, strict=False))
             ranked = sorted(shares, key=shares.__getitem__, reverse=True)[: self.chat.weighed]
             listed = [_token(letter, shares[letter]) for letter in ranked]
-            return {"content": [_token(answered.choice, shares[answered.choice]) | {"top_logprobs": listed}]}
+            said = answered.choice or answered.text
+            return {"content": [_token(said, shares.get(said, answered.confidence or 0.0)) | {"top_logprobs": listed}]}
         if answered.confidence is None:
             return None
         return {"content": [_token(answered.text, answered.confidence) | {"top_logprobs": []}]}

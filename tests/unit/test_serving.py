@@ -111,6 +111,9 @@ def test_an_answer_and_its_probabilities_are_those_made_here(running: Running, n
         (here,) = running.local.answerer("").answer([asked(noisy, question=question)])
         assert served.choice == here.choice
         assert served.probabilities == pytest.approx(here.probabilities, abs=1e-3)
+        assert served.text == here.text
+        if here.choice is None:  # that none can be told
+            assert served.confidence == pytest.approx(here.confidence, abs=1e-3)
 
 
 def test_two_images_and_an_open_question_are_answered_alike(running: Running, noisy: Image8, photo: Image8) -> None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ru1_app.domain import Answered, Question, Reading
+from ru1_app.domain import CANNOT_TELL, Answered, Question, Reading
 from ru1_app.models.letters import parse_choice
 from ru1_app.models.prompts import LETTERS
 
@@ -39,14 +39,18 @@ class Draft:
 
     def answered(self, question: Question, seconds: float) -> Answered:
         """The reply. Confidence is the share of the option said among all options, by the first token where that is
-        a letter and the server weighs it; for an open question the product of its tokens' probabilities.
+        a letter and the server weighs it; for "cannot tell" and an open question the product of its tokens'
+        probabilities.
         """
         text = whole(self.text).strip()
         reasoning = whole(self.reasoning).strip()
         reading = Reading(reasoning=reasoning) if reasoning else None
         choice = parse_choice(text, question.options) if question.options else None
-        shares = shares_of(self._first, len(question.options)) if choice and self._first else ()
-        if choice and shares and choice == _letter(str((self._first or {}).get("token"))):
+        first = self._first or {}
+        shares = shares_of(first, len(question.options))
+        if shares and text == CANNOT_TELL == first.get("token"):
+            return Answered(text, None, math.exp(self._log), seconds=seconds, probabilities=shares, reading=reading)
+        if choice and shares and choice == _letter(str(first.get("token"))):
             confidence = shares[LETTERS.index(choice)]
             return Answered(text, choice, confidence, seconds=seconds, probabilities=shares, reading=reading)
         sure = math.exp(self._log) if self._counted and not question.options else None
