@@ -18,7 +18,7 @@ from ru1_app.corruptions.spec import MAX_SEED
 from ru1_app.errors import InvalidInput
 from ru1_app.images import Image8
 from ru1_app.intake import read_file
-from ru1_app.models.embedded.net import thumbnail
+from ru1_app.models.embedded.net import STRIDE, thumbnail
 
 log = logging.getLogger(__name__)
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
@@ -55,12 +55,15 @@ def load_scenes(count: int) -> list[Image8]:
 class Mix:
     """What share of the inputs is left clean, corrupted twice, or a rendered scene; how often each corruption is drawn.
 
-    `weights` are relative, by name.
+    `weights` are relative, by name. `aligned` is the share of images whose crops begin at multiples of the network's
+    stride, as whole images do: there the blocks of JPEG and of pixelation lie where they lie in use. Crops from
+    anywhere stand for pictures that were cut after they had been compressed.
     """
 
     clean: float
     second: float
     scene: float
+    aligned: float
     weights: Mapping[str, float]
 
 
@@ -99,9 +102,10 @@ class CorruptedCrops(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
         damaged = self._damage(clean, rng)
         whole = _tensor(damaged)
         thumb = thumbnail(whole[None])[0]
+        grid = STRIDE if rng.random() < self.mix.aligned else 1
         rows = []
         for _ in range(self.per_image):
-            y, x = (int(rng.integers(0, side - self.crop + 1)) for side in clean.shape[:2])
+            y, x = (grid * int(rng.integers(0, (side - self.crop) // grid + 1)) for side in clean.shape[:2])
             window = (slice(y, y + self.crop), slice(x, x + self.crop))
             rows.append((whole[:, *window], _tensor(clean[window]), thumb))
         return rows

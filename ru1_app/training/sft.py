@@ -52,6 +52,7 @@ class SftConfig:
     clean_share: float
     second_share: float
     scene_share: float
+    aligned_share: float
     emphasis: float
     emphasised: list[str]
     path_share: float
@@ -178,10 +179,11 @@ class Pool(NamedTuple):
 def batches(config: SftConfig, pool: Pool, start: int, late: bool, process: int = 0) -> DataLoader[Any]:
     """Endless batches from one worker process; `late` ones are larger crops in smaller number."""
     batch = config.batch // 2 if late else config.batch
+    shares = config.clean_share, config.second_share, config.scene_share, config.aligned_share
     data = CorruptedCrops(
         pool.photos,
         pool.scenes,
-        Mix(config.clean_share, config.second_share, config.scene_share, config.weights),
+        Mix(*shares, config.weights),
         batch=batch,
         per_image=min(config.crops_per_image, batch),
         crop=config.crop_late if late else config.crop,

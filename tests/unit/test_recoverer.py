@@ -15,10 +15,11 @@ from ru1_app.errors import InvalidInput, Unavailable
 from ru1_app.images import Image8
 from ru1_app.models.base import Progress, Recovered, RecoverRequest
 from ru1_app.models.embedded.adapter import EmbeddedRecoverer, load
-from ru1_app.models.embedded.net import RecoveryNet, thumbnail
+from ru1_app.models.embedded.net import STRIDE, RecoveryNet, thumbnail
 from ru1_app.scoring.ssim import ssim
 from ru1_app.training import losses
 from ru1_app.training.config import load_config
+from ru1_app.training.data import CorruptedCrops, Mix
 from ru1_app.training.run_log import read_log
 from ru1_app.training.sft import SftConfig, train
 from ru1_app.training.weights import save_pipeline
@@ -100,6 +101,19 @@ def test_a_crop_and_its_image_share_the_context() -> None:
     image = torch.rand(1, 3, 40, 60)
     assert thumbnail(image).shape == (1, 6, 48, 48)
     assert torch.allclose(thumbnail(torch.full((1, 3, 40, 60), 0.5))[:, 3:], torch.zeros(1, 3, 48, 48))
+
+
+@pytest.mark.parametrize(("aligned", "shares"), [(1.0, True), (0.0, False)])
+def test_crops_begin_where_the_blocks_of_a_whole_image_do(aligned: float, shares: bool) -> None:
+    rows, columns = np.mgrid[:176, :160].astype(np.uint8)
+    coded = np.dstack([rows, columns, columns])  # each pixel says where it stands
+    mix = Mix(clean=1.0, second=0.0, scene=0.0, aligned=aligned, weights={"jpeg": 1.0})
+    data = CorruptedCrops([coded], [], mix, batch=32, per_image=4, crop=64, seed=0)
+    _, clean, _ = next(iter(data))
+    corners = (clean[:, :2] * 255).round().long()  # [32, 2, 64, 64]
+    starts = torch.stack([corners[:, 0].amin((1, 2)), corners[:, 1].amin((1, 2))])
+    assert len(starts.unique()) > 3
+    assert bool((starts % STRIDE == 0).all()) is shares
 
 
 def test_the_training_ssim_is_the_score(photo: Image8) -> None:

@@ -18,7 +18,8 @@ SCENES = 300
 
 def inputs_of(config: RlConfig, photos: Path, start: int, device: str, *, count: int | None = None) -> Iterator[Inputs]:
     """Endless inputs, `count` at a time (or as set), from one worker process, from iteration `start` on."""
-    mix = Mix(config.clean_share, config.second_share, config.scene_share, dict.fromkeys(STILL, 1.0))
+    shares = config.clean_share, config.second_share, config.scene_share, config.aligned_share
+    mix = Mix(*shares, dict.fromkeys(STILL, 1.0))
     data = CorruptedCrops(
         load_photos(photos),
         load_scenes(SCENES) if config.scene_share else [],

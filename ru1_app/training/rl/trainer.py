@@ -46,6 +46,7 @@ class RlConfig:
     clean_share: float
     second_share: float
     scene_share: float
+    aligned_share: float
     checkpoint_every: int
     log_every: int
 
