@@ -13,7 +13,7 @@ import typer
 from typer.exceptions import TyperException
 
 from ru1_app import __version__
-from ru1_app.commands import data, evaluation, images, lists, questions, serving
+from ru1_app.commands import data, evaluation, images, lists, people, questions, queue, serving
 from ru1_app.config import Settings
 from ru1_app.errors import InvalidInput, Ru1Error
 
@@ -26,8 +26,14 @@ cli = typer.Typer(
 )
 db = typer.Typer(help="The run-time store.", no_args_is_help=True)
 cli.add_typer(db, name="db")
+desk = typer.Typer(help="The rating queue and what its labels say.", no_args_is_help=True)
+cli.add_typer(desk, name="queue")
 measured = typer.Typer(help="The benchmark of the embedded models.", no_args_is_help=True)
 cli.add_typer(measured, name="eval")
+users = typer.Typer(help="Who may rate.", no_args_is_help=True)
+cli.add_typer(users, name="users")
+audit = typer.Typer(help="The audit log.", no_args_is_help=True)
+cli.add_typer(audit, name="audit")
 
 
 def main() -> None:
@@ -43,7 +49,7 @@ def main() -> None:
     except OSError as error:
         where = f" {str(error.filename)!r}" if error.filename else ""
         _fail(f"The system refused{where}: {error.strerror or error}.", 1)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         _fail("Stopped.", 130)
 
 
@@ -80,4 +86,10 @@ for command in (
     cli.command()(command)
 for measuring in (evaluation.embedded, evaluation.compare, evaluation.report):
     measured.command()(measuring)
+for queueing in (queue.fill, queue.gold, queue.overlap, queue.report):
+    desk.command()(queueing)
 db.command("upgrade")(data.db_upgrade)
+for managing, called in ((people.add, "add"), (people.list_, "list"), (people.role, "role"), (people.forget, "forget")):
+    users.command(called)(managing)
+audit.command("verify")(people.verify)
+audit.command("export")(people.export)

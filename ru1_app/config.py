@@ -51,6 +51,14 @@ class Settings:
     seed: int = 0
     steps: int = 0  # 0: as many as the model's entry says
     samples: int = 1
+    raters: tuple[str, ...] = ()  # Hugging Face names that are raters when they sign in
+    leads: tuple[str, ...] = ()  # and those that are leads
+    lease_seconds: int = 600  # an item that was shown and not judged goes back to the queue after this long
+    overlap: int = 3  # raters for each item
+    overlap_most: int = 5  # where they disagree
+    queue_seed: int = 0  # of the draws that order the queue
+    flags_per_hour: int = 20  # that one visitor's session may make
+    accept_unsafe_store: bool = False  # SQLite also where the disk ignores locks
 
     @property
     def url(self) -> str:
@@ -71,23 +79,34 @@ class Settings:
             text = environ.get(key)
             if not text:
                 continue
-            default: object = field.default
-            kind: Callable[[str], object] = Path if isinstance(default, Path) else type(default)
-            try:
-                values[name] = kind(text)
-            except ValueError:
-                raise InvalidInput(f"{key}={text!r} is not a {type(default).__name__}.") from None
+            values[name] = _value(key, text, field.default)
             _check(key, values[name])
         return cls(**values)  # type: ignore[arg-type]
 
 
-LEAST = {"threads": 0, "seed": 0, "port": 1, "steps": 0, "memory_gb": 0}  # of numbers; of all others 1
-MOST = {"port": 65_535, "seed": 2**32 - 1, "steps": 100, "samples": 16}
+LEAST = {"threads": 0, "seed": 0, "port": 1, "steps": 0, "memory_gb": 0, "queue_seed": 0}  # of all other numbers 1
+MOST = {"port": 65_535, "seed": 2**32 - 1, "steps": 100, "samples": 16, "queue_seed": 2**32 - 1}
+YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+
+
+def _value(key: str, text: str, default: object) -> object:
+    """The text as a value of the default's type: a tuple is separated by commas, a bool is 1 or 0."""
+    if isinstance(default, bool):
+        if text.lower() not in (*YES, *NO):
+            raise InvalidInput(f"{key}={text!r} is neither 1 nor 0.")
+        return text.lower() in YES
+    if isinstance(default, tuple):
+        return tuple(filter(None, (part.strip() for part in text.split(","))))
+    kind: Callable[[str], object] = Path if isinstance(default, Path) else type(default)
+    try:
+        return kind(text)
+    except ValueError:
+        raise InvalidInput(f"{key}={text!r} is not a {type(default).__name__}.") from None
 
 
 def _check(key: str, value: object) -> None:
     """Refuse a number that nothing can be done with."""
-    if not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return
     name = key.removeprefix("RU1_").lower()
     least, most = LEAST.get(name, 1), MOST.get(name, math.inf)

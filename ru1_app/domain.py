@@ -62,10 +62,11 @@ class AnswerImpact(StrEnum):
 
 
 class RatingSource(StrEnum):
-    """Who judged: a visitor's flag raises priority, only a rater's rating is a label."""
+    """Who judged: a visitor's flag raises priority, only a rater's rating is a label; an adjudicator's settles it."""
 
     VISITOR = "visitor"
     RATER = "rater"
+    ADJUDICATOR = "adjudicator"
 
 
 class Stage(StrEnum):
@@ -247,6 +248,13 @@ class Rating:
     confidence: int | None = None  # 1-3
     supersedes: str | None = None
     consent: bool = False  # the person agreed to storing and exporting; without it nothing is exported
+    item_id: str | None = None  # of the queue; None for a visitor's flag
+    round: int = 0  # 1: the same rater's second judgement of the same item, made without seeing the first
+    shown_at: datetime | None = None  # when the stage was first shown
+    duration_ms: int | None = None  # while the page was visible
+    supported_by_input: str | None = None  # yes, no or undecidable (stage answer)
+    global_rating: int | None = None  # 1-5, higher = more hallucination beside the clean image (stage reveal)
+    guard: str | None = None  # of a visitor: what the rate limit said, pass or unavailable
 
 
 @dataclass(frozen=True, slots=True)

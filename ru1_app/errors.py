@@ -25,6 +25,14 @@ class NotFound(Ru1Error):
     """No case, image or model of that name."""
 
 
+class SignedOut(Ru1Error):
+    """Nobody is signed in, or the sign-in has ended; the message says to sign in again."""
+
+
+class Forbidden(Ru1Error):
+    """The person's role does not reach that far, or the order of things forbids it; the message says why."""
+
+
 class Conflict(Ru1Error):
     """The same thing was already stored, and storing it twice is not allowed."""
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from ru1_app.domain import AnswerImpact, Case, Rating, RatingSource, Region, Stage, Verdict
-from ru1_app.errors import Conflict, InvalidInput, NotFound
+from ru1_app.errors import Conflict, InvalidInput, NotFound, Ru1Error
 from ru1_app.protocol import Protocol, check_judgement, load_protocol
 from ru1_app.store.sql import Store
 
 MAX_COMMENT = 500
 MAX_REGIONS = 20
 MAX_SESSION = 64
+Guard = Callable[[str, datetime], str]
+"""From a visitor's session and the moment: the outcome to store with the flag. Raises `InvalidInput` to refuse it."""
+log = logging.getLogger(__name__)
 TWICE = "You have flagged this recovery already. Recover once more to flag another one."
 
 
@@ -35,14 +39,34 @@ class FlagForm:
     stage: Stage = Stage.OPEN
 
 
-def flag(store: Store, case: Case, images: Mapping[str, bytes], form: FlagForm, *, now: datetime | None = None) -> Case:
+def flag(
+    store: Store, case: Case, images: Mapping[str, bytes], form: FlagForm, *,
+    now: datetime | None = None, guard: Guard | None = None, on_flagged: Callable[[Case], object] | None = None,
+) -> Case:  # fmt: skip
     """Store `case` with its images and this judgement, and return it as stored.
 
+    Args:
+        guard: asked before a visitor's flag is stored.
+        on_flagged: told of the stored case; where it fails, the log says so and the flag stays.
+
     Raises:
-        InvalidInput: consent is missing or the judgement breaks a rule; nothing is stored.
+        InvalidInput: consent is missing, the judgement breaks a rule, or the guard refuses; nothing is stored.
         Conflict: this person flagged this recovery already.
     """
-    rating = make_rating(load_protocol(), case.id, form, now or datetime.now(UTC))
+    now = now or datetime.now(UTC)
+    rating = make_rating(load_protocol(), case.id, form, now)
+    if guard is not None and rating.source is RatingSource.VISITOR:
+        rating = replace(rating, guard=guard(rating.rater_id, now))
+    stored = _stored(store, case, images, rating)
+    if on_flagged is not None:
+        try:
+            on_flagged(stored)
+        except Ru1Error:
+            log.exception("The case %s is stored, but what follows a flag failed", stored.id)
+    return stored
+
+
+def _stored(store: Store, case: Case, images: Mapping[str, bytes], rating: Rating) -> Case:
     if not _known(store, case.id):
         try:
             store.add_case(replace(case, ratings=(rating,)), images)
@@ -78,11 +102,8 @@ def make_rating(protocol: Protocol, recovery_id: str, form: FlagForm, now: datet
     if not form.verdict:
         raise InvalidInput("Choose a verdict first.")
     check_judgement(protocol, form.verdict, form.categories, form.severity, form.answer_impact)
-    comment = _check_comment(form.comment.strip())
-    if len(form.regions) > MAX_REGIONS:
-        raise InvalidInput(f"There are {len(form.regions)} boxes; up to {MAX_REGIONS} are allowed.")
-    for region in form.regions:
-        _check_region(protocol, form.verdict, region)
+    comment = check_comment(form.comment.strip())
+    check_regions(protocol, form.verdict, form.regions)
     return Rating(
         id=uuid.uuid4().hex,
         recovery_id=recovery_id,
@@ -102,7 +123,8 @@ def make_rating(protocol: Protocol, recovery_id: str, form: FlagForm, now: datet
     )
 
 
-def _check_comment(comment: str) -> str:
+def check_comment(comment: str) -> str:
+    """The comment, or `InvalidInput`: it is too long, or holds what no database can keep."""
     if len(comment) > MAX_COMMENT:
         raise InvalidInput(f"The comment has {len(comment)} characters; up to {MAX_COMMENT} are allowed.")
     if any(char == "\0" or "\ud800" <= char <= "\udfff" for char in comment):
@@ -110,10 +132,20 @@ def _check_comment(comment: str) -> str:
     return comment
 
 
-def _check_region(protocol: Protocol, verdict: str, region: Region) -> None:
+def check_regions(protocol: Protocol, verdict: str, regions: tuple[Region, ...], *, points: bool = False) -> None:
+    """Refuse, with `InvalidInput`, too many regions, one outside of the image, or a category that does not go with the
+    verdict. A point is a region whose corners are one place; only raters mark points."""
+    if len(regions) > MAX_REGIONS:
+        raise InvalidInput(f"There are {len(regions)} boxes; up to {MAX_REGIONS} are allowed.")
+    for region in regions:
+        _check_region(protocol, verdict, region, points)
+
+
+def _check_region(protocol: Protocol, verdict: str, region: Region, points: bool) -> None:
     corners = (region.x0, region.y0, region.x1, region.y1)
     inside = all(math.isfinite(value) and 0 <= value <= 1 for value in corners)
-    if not inside or region.x0 >= region.x1 or region.y0 >= region.y1:
+    point = points and region.x0 == region.x1 and region.y0 == region.y1
+    if not inside or (not point and (region.x0 >= region.x1 or region.y0 >= region.y1)):
         raise InvalidInput("A box lies outside the recovered image. Draw it again inside the image.")
     if region.category is not None:
         label = protocol.category(region.category).label

@@ -43,7 +43,7 @@ def plan(source: Path, out: Path, *, draws: int = 1, map_to: Path | None = None)
         InvalidInput: the folder holds no image, OUT is of the wrong kind, or a picture would be written over its
             source, another source or another picture.
     """
-    sources = _images_in(source) if source.is_dir() else [source]
+    sources = images_in(source) if source.is_dir() else [source]
     if source.is_dir() and out.is_file():
         raise InvalidInput(f"{str(source)!r} is a folder, so OUT must be one too; {str(out)!r} is a file.")
     many, names = source.is_dir() or out.is_dir(), Names()
@@ -77,7 +77,8 @@ def make_folders(targets: Iterable[Path]) -> None:
             raise InvalidInput(f"{str(folder)!r} cannot be a folder to write to ({error.strerror}).") from error
 
 
-def _images_in(folder: Path) -> list[Path]:
+def images_in(folder: Path) -> list[Path]:
+    """The images of a folder in order of name; `InvalidInput` where it holds none."""
     found = sorted(path for path in _files(folder) if path.suffix.lower() in SUFFIXES)
     if not found:
         raise InvalidInput(f"{str(folder)!r} holds no image ({', '.join(sorted(SUFFIXES))}).")

@@ -75,22 +75,28 @@ class Protocol:
 @cache
 def load_protocol(folder: Path = FOLDER) -> Protocol:
     """Read `taxonomy.json` and `guidelines.md`; a missing or broken file raises `Unavailable`."""
-    taxonomy = _read_json(folder / "taxonomy.json")
+    raw = taxonomy(folder)
     version, body = _front_matter(_read(folder / "guidelines.md"))
     try:
         protocol = Protocol(
-            taxonomy_version=taxonomy["version"],
+            taxonomy_version=raw["version"],
             guideline_version=version,
-            verdicts=tuple(_verdict(entry) for entry in taxonomy["verdicts"]),
-            categories=tuple(Term(**entry) for entry in taxonomy["categories"]),
-            severities=tuple(SeverityTerm(**entry) for entry in taxonomy["severities"]),
-            impacts=tuple(Term(**entry) for entry in taxonomy["answer_impacts"]),
+            verdicts=tuple(_verdict(entry) for entry in raw["verdicts"]),
+            categories=tuple(Term(**entry) for entry in raw["categories"]),
+            severities=tuple(SeverityTerm(**entry) for entry in raw["severities"]),
+            impacts=tuple(Term(**entry) for entry in raw["answer_impacts"]),
             guidelines=body,
         )
     except (KeyError, TypeError) as error:
         raise Unavailable(f"taxonomy.json is not a taxonomy RU1 can read: {error}.") from error
     _check_codes(protocol)
     return protocol
+
+
+@cache
+def taxonomy(folder: Path = FOLDER) -> Mapping[str, Any]:
+    """`taxonomy.json` as it is, for pages and files that carry it along. Do not change the returned value."""
+    return _read_json(folder / "taxonomy.json")
 
 
 @cache

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ru1_app.config import Settings
 from ru1_app.errors import InvalidInput, ModelFailed, Ru1Error, Unavailable
@@ -21,7 +21,18 @@ from ru1_app.models.residents import Key, Residents, memory_budget_gb, weights_g
 from ru1_app.models.states import ModelState, state_of, states
 from ru1_app.pipeline import Pipeline, RunProgress, RunRequest, RunResult
 from ru1_app.scoring.base import Scorer
+from ru1_app.store.places import Place, check_place
 from ru1_app.store.sql import Store
+
+if TYPE_CHECKING:
+    from ru1_app.rating.desk import Desk
+    from ru1_app.rating.filling import Filler
+    from ru1_app.rating.gate import Gatekeeper
+    from ru1_app.rating.guard import FlagGuard
+    from ru1_app.rating.people import Accounts
+    from ru1_app.rating.policy import Overlap
+    from ru1_app.rating.reports import Reports
+    from ru1_app.store.people_sql import People
 
 Run = Callable[[RunRequest], Iterator[RunProgress | RunResult]]
 LOAN = 120  # seconds of a GPU on ZeroGPU
@@ -54,8 +65,80 @@ class App:
 
     @cached_property
     def store(self) -> Store:
-        """The run-time store, opened (and created) on first use."""
+        """The run-time store, opened (and created) on first use.
+
+        Raises:
+            Unavailable: it cannot be opened, or lies where it could be damaged.
+        """
+        self._place  # noqa: B018  looked at before anything is opened
         return Store(self.settings.url, self.settings.blob_dir)
+
+    @property
+    def store_note(self) -> str | None:
+        """What the page says about where the store lies; None where there is nothing to say."""
+        return self._place.sentence
+
+    @cached_property
+    def _place(self) -> Place:
+        return check_place(self.settings.url, accept_unsafe=self.settings.accept_unsafe_store)
+
+    @cached_property
+    def guard(self) -> FlagGuard:
+        """How often a visitor's session may flag."""
+        from ru1_app.rating.guard import FlagGuard
+
+        return FlagGuard(self.people, self.settings.flags_per_hour)
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """Who may sign in."""
+        from ru1_app.rating.people import Accounts
+
+        return Accounts(self.people, self.settings)
+
+    @cached_property
+    def people(self) -> People:
+        """The people who signed in."""
+        from ru1_app.store.people_sql import People
+
+        return People(self.store.database)
+
+    @cached_property
+    def gates(self) -> Gatekeeper:
+        """Who passed the training."""
+        from ru1_app.rating.gate import Gatekeeper
+
+        return Gatekeeper(self.store, self.people, self.settings.queue_seed)
+
+    @cached_property
+    def desk(self) -> Desk:
+        """The rating desk."""
+        from ru1_app.rating.desk import Desk, Options
+
+        return Desk(
+            self.store, self.gates, Options(self.settings.lease_seconds, self.overlap, self.settings.queue_seed)
+        )
+
+    @cached_property
+    def filler(self) -> Filler:
+        """What fills the queue."""
+        from ru1_app.rating.filling import Filler
+
+        return Filler(self.store, self.overlap, self.settings.queue_seed)
+
+    @cached_property
+    def reports(self) -> Reports:
+        """How far the labels are, and how far they agree."""
+        from ru1_app.rating.reports import Reports
+
+        return Reports(self.store)
+
+    @property
+    def overlap(self) -> Overlap:
+        """How many raters an item gets."""
+        from ru1_app.rating.policy import Overlap
+
+        return Overlap(self.settings.overlap, max(self.settings.overlap, self.settings.overlap_most))
 
     @cached_property
     def catalogue(self) -> Catalogue:

@@ -123,7 +123,7 @@ def to_case(row: RecoveryRow) -> Case:
         recovery,
         answers=tuple(_to_answer(each) for each in row.answers),
         scores=tuple(_to_score(each) for each in row.scores),
-        ratings=tuple(_to_rating(each) for each in row.ratings),
+        ratings=tuple(to_rating(each) for each in row.ratings),
         sample_answers=tuple(
             SampleAnswers(Condition(condition), tuple(said)) for condition, said in row.sample_answers.items()
         ),
@@ -165,6 +165,13 @@ def from_rating(rating: Rating) -> RatingRow:
         guideline_version=rating.guideline_version,
         created_at=rating.created_at,
         supersedes=rating.supersedes,
+        item_id=rating.item_id,
+        round=rating.round,
+        shown_at=rating.shown_at,
+        duration_ms=rating.duration_ms,
+        supported_by_input=rating.supported_by_input,
+        global_rating=rating.global_rating,
+        guard=rating.guard,
         categories=[RatingCategoryRow(code=code, severity=own) for code, own in rating.categories.items()],
         regions=[
             RatingRegionRow(position=number, x0=box.x0, y0=box.y0, x1=box.x1, y1=box.y1, category=box.category)
@@ -173,7 +180,7 @@ def from_rating(rating: Rating) -> RatingRow:
     )
 
 
-def _to_rating(row: RatingRow) -> Rating:
+def to_rating(row: RatingRow) -> Rating:
     return Rating(
         id=row.id,
         recovery_id=row.recovery_id,
@@ -192,6 +199,13 @@ def _to_rating(row: RatingRow) -> Rating:
         confidence=row.confidence,
         supersedes=row.supersedes,
         consent=row.consent,
+        item_id=row.item_id,
+        round=row.round,
+        shown_at=row.shown_at,
+        duration_ms=row.duration_ms,
+        supported_by_input=row.supported_by_input,
+        global_rating=row.global_rating,
+        guard=row.guard,
     )
 
 

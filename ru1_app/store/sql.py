@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TypeVar
 
 from sqlalchemy import Select, func, select, tuple_
-from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.orm import Session, selectinload, sessionmaker
+from sqlalchemy.orm import Session, selectinload
 
 from ru1_app.domain import Case, Rating, RatingSource, Verdict
-from ru1_app.errors import Conflict, InvalidInput, NotFound, Unavailable
+from ru1_app.errors import Conflict, InvalidInput, NotFound
 from ru1_app.images import digest
 from ru1_app.store.blobs import Blobs, png_size
-from ru1_app.store.engine import make_engine, reading
-from ru1_app.store.migrate import check_revision
+from ru1_app.store.database import Database
 from ru1_app.store.rows import from_case, from_rating, from_sample, to_case, to_sample
 from ru1_app.store.tables import ImageRow, RatingRow, RecoveryRow, SampleRow
 
-T = TypeVar("T")
 PAGE = 200  # cases read at once by `iter_cases`
 
 
@@ -33,16 +27,12 @@ class Store:
     """
 
     def __init__(self, url: str, blob_dir: Path) -> None:
-        self._engine = make_engine(url)
+        self.database = Database(url)
         self._blobs = Blobs(blob_dir)
-        self._session = sessionmaker(self._engine, expire_on_commit=False)
-        self._reader = sessionmaker(reading(self._engine), expire_on_commit=False)
-        self._writing = threading.Lock()
-        check_revision(url, self._engine)
 
     def close(self) -> None:
         """Give the connections back."""
-        self._engine.dispose()
+        self.database.close()
 
     def keep(self, images: Mapping[str, bytes]) -> None:
         """Have these images on disk; those of stored cases that were lost or damaged are whole again."""
@@ -88,14 +78,14 @@ class Store:
 
         for last in (False, False, True):
             try:
-                self._write(write, f"The case {case.id} is stored already.")
+                self.database.write(write, f"The case {case.id} is stored already.")
                 return
             except Conflict:  # or another process stored the same sample or image at this moment: then it is known now
                 if last or self._knows(case.id):
                     raise
 
     def _knows(self, case_id: str) -> bool:
-        with self._read() as session:
+        with self.database.read() as session:
             return session.get(RecoveryRow, case_id) is not None
 
     def has_images(self, case: Case) -> bool:
@@ -115,14 +105,14 @@ class Store:
             if session.get(RecoveryRow, rating.recovery_id) is None:
                 raise NotFound(f"There is no case {rating.recovery_id!r}.")
             if rating.supersedes is not None:
-                _check_superseded(session, rating)
+                check_superseded(session, rating)
             session.add(from_rating(rating))
 
-        self._write(write, "You have judged this recovery already; one judgement for each person is kept.")
+        self.database.write(write, "You have judged this recovery already; one judgement for each person is kept.")
 
     def case(self, case_id: str) -> Case:
         """The case of that id; `NotFound` where there is none."""
-        with self._read() as session:
+        with self.database.read() as session:
             row = session.scalars(_loaded(select(RecoveryRow)).where(RecoveryRow.id == case_id)).one_or_none()
             if row is None:
                 raise NotFound(f"There is no case {case_id!r}. It may have been flagged in another store.")
@@ -140,7 +130,7 @@ class Store:
         """Flagged cases, newest first; `after` is the id of the last case of the page before."""
         query = _filtered(verdict, source, corruption)
         key = tuple_(RecoveryRow.created_at, RecoveryRow.id)
-        with self._read() as session:
+        with self.database.read() as session:
             if after is not None:
                 query = query.where(key < _key_of(session, after))
             query = query.order_by(RecoveryRow.created_at.desc(), RecoveryRow.id.desc()).limit(limit)
@@ -154,12 +144,18 @@ class Store:
         corruption: str | None = None,
     ) -> Iterator[Case]:
         """Every flagged case in the order of its id, read page by page."""
+        yield from self._pages(_filtered(verdict, source, corruption))
+
+    def iter_all(self) -> Iterator[Case]:
+        """Every stored case in the order of its id, judged or not."""
+        yield from self._pages(select(RecoveryRow))
+
+    def _pages(self, query: Select[RecoveryRow]) -> Iterator[Case]:
         last = ""
         while True:
-            query = _filtered(verdict, source, corruption).where(RecoveryRow.id > last)
-            with self._read() as session:
-                rows = session.scalars(_loaded(query.order_by(RecoveryRow.id).limit(PAGE))).all()
-                page = [to_case(row) for row in rows]
+            some = query.where(RecoveryRow.id > last).order_by(RecoveryRow.id).limit(PAGE)
+            with self.database.read() as session:
+                page = [to_case(row) for row in session.scalars(_loaded(some))]
             yield from page
             if len(page) < PAGE:
                 return
@@ -167,38 +163,16 @@ class Store:
 
     def count_cases(self) -> int:
         """How many recoveries have been flagged."""
-        with self._read() as session:
+        with self.database.read() as session:
             query = select(func.count()).select_from(_filtered(None, None, None).subquery())
             return session.scalar(query) or 0
 
-    def _write(self, work: Callable[[Session], T], conflict: str = "This is stored already.") -> T:
-        try:
-            with self._writing, self._session.begin() as session:
-                return work(session)
-        except IntegrityError as error:
-            if "unique" not in str(error.orig).lower():
-                raise InvalidInput("What was given breaks a rule of the database; nothing was stored.") from error
-            raise Conflict(conflict) from error
-        except OverflowError as error:
-            raise InvalidInput("A number is too large to be stored.") from error
-        except DBAPIError as error:
-            raise Unavailable("The database could not be written. Try again in a moment.") from error
-        except UnicodeEncodeError as error:  # half of a surrogate pair: no database can keep it
-            raise InvalidInput("A text holds a character that cannot be stored. Type it again.") from error
 
-    @contextmanager
-    def _read(self) -> Iterator[Session]:
-        try:
-            with self._reader() as session:
-                yield session
-        except DBAPIError as error:
-            raise Unavailable("The database could not be read. Try again in a moment.") from error
-
-
-def _check_superseded(session: Session, rating: Rating) -> None:
+def check_superseded(session: Session, rating: Rating) -> None:
+    """Refuse, with `InvalidInput`, a correction of what is not one's own judgement at the same stage."""
     old = session.get(RatingRow, rating.supersedes)
-    own = (rating.recovery_id, rating.rater_id, rating.source.value, rating.stage.value)
-    if old is None or (old.recovery_id, old.rater_id, old.source, old.stage) != own:
+    own = (rating.recovery_id, rating.rater_id, rating.source.value, rating.stage.value, rating.round)
+    if old is None or (old.recovery_id, old.rater_id, old.source, old.stage, old.round) != own:
         raise InvalidInput("Only one's own judgement of the same recovery can be corrected.")
 
 

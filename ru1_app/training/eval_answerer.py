@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ru1_app.agreement.intervals import wilson
 from ru1_app.corruptions import LEVELS, CorruptionSpec, corrupt
 from ru1_app.domain import Condition, Question
 from ru1_app.images import Image8
@@ -25,16 +25,6 @@ from ru1_app.training.config import TRAINED
 
 Views = Callable[[Scene, Image8], Sequence[Image8]]
 _CHUNK = 8  # scenes held at once
-
-
-def wilson(right: int, total: int, z: float = 1.96) -> tuple[float, float]:
-    """The 95 % Wilson interval of a share."""
-    if total == 0:
-        return 0.0, 1.0
-    share, spread = right / total, z * z / total
-    middle = (share + spread / 2) / (1 + spread)
-    half = z * math.sqrt(share * (1 - share) / total + spread / (4 * total)) / (1 + spread)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def mid_corruption(scene: Scene, image: Image8) -> Image8:

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ru1_app.agreement.intervals import wilson
 from ru1_app.config import Settings
 from ru1_app.corruptions import CorruptionSpec, corrupt
 from ru1_app.errors import InvalidInput
@@ -30,7 +31,6 @@ from ru1_app.scoring.clip import ClipScorer, load_embedded
 from ru1_app.training.clip_data import TEMPLATES, Photo, load_labelled
 from ru1_app.training.config import STILL
 from ru1_app.training.data import SUFFIXES
-from ru1_app.training.eval_answerer import wilson
 
 LIGHT, STRONG = 0.2, 1.0
 SCENE_SIDE = 256

@@ -100,7 +100,11 @@ def connect(app: App, parts: dict[str, Any], result_state: gr.State) -> None:
             answer_impact=impact,
             comment=comment,
         )
-        case = flag(app.store, result.case, result.images, form)
+        session = form.session_id
+        case = flag(
+            app.store, result.case, result.images, form,
+            guard=app.guard.admit, on_flagged=lambda flagged: app.filler.flagged(flagged, session),
+        )  # fmt: skip
         link = f"cases?case={case.id}"
         return f"**Flagged.** Thank you. Permalink: [{link}]({link})", gr.Button(interactive=False)
 

@@ -30,6 +30,7 @@ def serve(settings: Settings | None = None) -> None:
     """Serve the page until the process is told to stop."""
     settings = settings or Settings.from_env()
     prepare(settings)
+    from ru1_app.ui.image_route import serve_images
     from ru1_app.ui.layout import create_ui, look
     from ru1_app.ui.no_downloads import forbid_downloads
 
@@ -41,13 +42,14 @@ def serve(settings: Settings | None = None) -> None:
     demo.queue(api_open=False, max_size=64, default_concurrency_limit=4)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        demo.launch(**_address(settings), **look(settings), **_options(settings), prevent_thread_lock=True)
+        server, *_ = demo.launch(**_address(settings), **look(settings), **_options(settings), prevent_thread_lock=True)
     except OSError as error:
         where = f"{settings.host}:{settings.port}"
         raise Unavailable(
             f"Nothing can listen at {where}: the port is taken or the address is none of this machine. "
             "Choose others with RU1_PORT and RU1_HOST, or --port and --host."
         ) from error
+    serve_images(server, app)
     if settings.profile != "zerogpu":
         app.warm()
     demo.block_thread()

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from ru1_app.config import Settings
-from ru1_app.ui import cases_page, recover_page
+from ru1_app.ui import cases_page, rate_page, rating_api, recover_page
 from ru1_app.wiring import App
 
 CSS = Path(__file__).with_name("style.css")
@@ -21,15 +21,19 @@ def create_ui(app: App) -> gr.Blocks:
     with gr.Blocks(title="RU1", delete_cache=(1800, 7200)) as demo:
         gr.Navbar(main_page_name="Recover")
         recover_page.build(app, demo)
+        rating_api.build(app)
     with demo.route("Flagged cases", "cases"):
         cases_page.build(app, demo)
+    with demo.route("Rate", "rate"):
+        rate_page.build(app, demo)
     return demo
 
 
 def look(settings: Settings) -> dict[str, Any]:
     """Theme, style and scripts for `launch`; colours raised to WCAG AA contrast."""
     limits = f"window.ru1 = {json.dumps({'maxBytes': settings.max_bytes})};"
-    head = "".join(f"<script>{text}</script>" for text in (limits, *(path.read_text("utf-8") for path in SCRIPTS)))
+    scripts = (limits, *(path.read_text("utf-8") for path in SCRIPTS), *rate_page.scripts())
+    head = "".join(f"<script>{text}</script>" for text in scripts)
     theme = gr.themes.Default(primary_hue="blue").set(
         block_info_text_color="*neutral_600",
         block_info_text_color_dark="*neutral_300",
@@ -38,4 +42,4 @@ def look(settings: Settings) -> dict[str, Any]:
         button_primary_background_fill_hover="*primary_800",
         button_primary_background_fill_hover_dark="*primary_800",
     )
-    return {"theme": theme, "css_paths": [CSS], "head": head}
+    return {"theme": theme, "css_paths": [CSS, rate_page.CSS], "head": head}

@@ -18,7 +18,7 @@ from ru1_app.models.vlm_answerer import normalised
 from ru1_app.scenes import HELD_OUT_SEED, questions_for, render, sample_scene
 from ru1_app.scenes.questions import KINDS
 from ru1_app.training.answerer_build import scope
-from ru1_app.training.eval_answerer import CONTROLS, measure, wilson
+from ru1_app.training.eval_answerer import CONTROLS, measure
 from tests.hub import COMMIT, ref_from_hub
 
 LIGHT = Question("What colour is the traffic light?", ("red", "green", "yellow"), "B")
@@ -81,12 +81,6 @@ def test_an_empty_folder_is_unavailable_and_named(tmp_path: Path) -> None:
 def test_a_hub_model_is_named_by_its_commit(tmp_path: Path) -> None:
     ref = ref_from_hub(Settings().models_dir / "answerer", tmp_path, "ru1_app.models.vlm")
     assert f"id='owner/tiny', revision='{COMMIT}'" in ref
-
-
-def test_wilson_holds_the_share() -> None:
-    low, high = wilson(80, 100)
-    assert low < 0.8 < high
-    assert wilson(0, 0) == (0.0, 1.0)
 
 
 @pytest.fixture(scope="module")

@@ -149,7 +149,7 @@ def test_export_writes_what_was_flagged(cli: Cli) -> None:
 
 
 def test_db_upgrade_and_models_answer_without_heavy_libraries(cli: Cli) -> None:
-    assert cli("db", "upgrade", "--json") == {"revision": "0003"}
+    assert cli("db", "upgrade", "--json") == {"revision": "0004"}
     rows = {row["name"]: row for row in cli("models", "--json")}
     assert rows["embedded"]["available"]
     assert "RU1_PROFILE=gpu" in rows["robust-u1"]["remedy"]

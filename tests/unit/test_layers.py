@@ -17,11 +17,12 @@ LAYERS = [  # outer to inner; a module may import its own room and inner layers
     {"ui", "commands", "serving"},
     {"wiring"},
     {"training", "evaluation"},
-    {"pipeline", "parity", "asking", "flagging", "export", "scorecard", "uncertainty", "rewards"},
-    {"store", "models", "scoring", "scenes", "protocol", "corruptions", "intake"},
+    {"rating", "export"},
+    {"pipeline", "parity", "asking", "flagging", "scorecard", "uncertainty", "rewards", "gold"},
+    {"store", "models", "scoring", "scenes", "protocol", "corruptions", "intake", "agreement"},
     {"images", "config", "jobs"},
     {"files"},
-    {"domain", "errors", "__init__"},
+    {"domain", "items", "errors", "__init__"},
 ]
 HEAVY = {"torch", "transformers", "diffusers", "open_clip", "gradio", "datasets", "pyarrow", "ray"}
 HOMES = {"gradio": {"ui"}, "sqlalchemy": {"store"}, "alembic": {"store"}, "ray": {"serving"}}

@@ -123,7 +123,7 @@ def test_an_old_database_is_upgraded_and_exported(url: str, tmp_path: Path) -> N
     with pytest.raises(Unavailable, match="ru1 db upgrade"):
         Store(url, tmp_path / "blobs")
     upgrade(url)
-    assert current_revision(url) == "0003"
+    assert current_revision(url) == "0004"
     store = Store(url, tmp_path / "blobs")
     assert store.case(case.id) == case
     assert export(store, tmp_path / "out", "all").counts == {"records": 1, "flow_grpo": 1}

@@ -1,0 +1,1 @@
+"""How well people agree, and what they say together: coefficients, consensus, regions, pair votes."""

@@ -1,0 +1,310 @@
+"""The queue: nobody sees an item twice, none is held by more than it wants, nothing that was submitted is lost."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from ru1_app.config import Settings
+from ru1_app.domain import AnswerImpact, Case, Rating, RatingSource, Stage, Verdict
+from ru1_app.errors import Conflict, NotFound
+from ru1_app.items import Draft, Item, ItemKind, ItemState, Origin, Purpose, TurnState
+from ru1_app.rating.policy import Overlap, settle
+from ru1_app.store.audit_sql import broken
+from ru1_app.store.judgements_sql import Judgements
+from ru1_app.store.migrate import upgrade
+from ru1_app.store.queue_sql import Queue, Taker
+from ru1_app.store.sql import Store
+from tests.factories import make_case
+from tests.postgres import program, running
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+POLICY = partial(settle, overlap=Overlap())
+NEEDS_POSTGRES = pytest.mark.skipif(program("initdb") is None, reason="PostgreSQL is not installed")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with running() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.service, NEEDS_POSTGRES])])
+def url(request: pytest.FixtureRequest, settings: Settings) -> str:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        return settings.url
+    from ru1_app.store.engine import make_engine
+
+    address: str = request.getfixturevalue("server")
+    engine = make_engine(address)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+        connection.exec_driver_sql("CREATE SCHEMA public")
+    engine.dispose()
+    return address
+
+
+@pytest.fixture
+def store(url: str, tmp_path: Path) -> Iterator[Store]:
+    upgrade(url)
+    store = Store(url, tmp_path / "blobs")
+    yield store
+    store.close()
+
+
+def make_item(case: Case, number: int = 0, **changes: object) -> Item:
+    item = Item(f"item-{number:03d}", ItemKind.SINGLE, Purpose.WORK, Origin.BATCH, case.id, NOW, rank=float(number))
+    return replace(item, **changes)  # type: ignore[arg-type]
+
+
+def fill(store: Store, count: int) -> list[Item]:
+    items = []
+    for number in range(count):
+        case, images = make_case(number)
+        store.add_case(case, images)
+        items.append(make_item(case, number))
+    assert Queue(store.database).add(items, "tests", NOW) == count
+    return items
+
+
+def taker(name: str, seconds: int = 0, tab: str = "tab") -> Taker:
+    return Taker(name, tab, NOW + timedelta(seconds=seconds), 600)
+
+
+def judgement(item: Item, name: str, verdict: Verdict = Verdict.FAITHFUL, severity: int = 0, **more: object) -> Rating:
+    rating = Rating(
+        id=uuid.uuid4().hex, recovery_id=item.recovery_id, source=RatingSource.RATER, stage=Stage.BLIND,
+        verdict=verdict, categories={}, regions=(), severity=severity, answer_impact=AnswerImpact.UNKNOWN, comment="",
+        rater_id=name, taxonomy_version="1", guideline_version="1", created_at=NOW, confidence=2, consent=True,
+        item_id=item.id,
+    )  # fmt: skip
+    return replace(rating, **more)  # type: ignore[arg-type]
+
+
+def rate(store: Store, name: str, seconds: int = 0, **more: object) -> str | None:
+    """Take the next item and judge it; its id, or None where nothing is left."""
+    found = Queue(store.database).take(taker(name, seconds), Purpose.WORK)
+    if found is None:
+        return None
+    rating = judgement(found[0], name, created_at=NOW + timedelta(seconds=seconds), **more)
+    Judgements(store.database).add(rating, taker(name, seconds), "", POLICY)
+    return found[0].id
+
+
+def test_items_come_in_the_order_of_their_rank_and_none_twice(store: Store) -> None:
+    fill(store, 3)
+    assert [rate(store, "anna") for _ in range(4)] == ["item-000", "item-001", "item-002", None]
+
+
+def test_an_item_is_held_by_as_many_as_it_wants(store: Store) -> None:
+    fill(store, 2)
+    queue = Queue(store.database)
+    taken = [queue.take(taker(name), Purpose.WORK) for name in "abcdefg"]
+    assert [found[0].id if found else None for found in taken] == ["item-000"] * 3 + ["item-001"] * 3 + [None]
+    later = queue.take(taker("g", 601), Purpose.WORK)  # the leases have ended by themselves
+    assert later is not None
+    assert later[0].id == "item-000"
+
+
+def test_a_reload_gives_the_same_item_and_renews_the_lease(store: Store) -> None:
+    fill(store, 2)
+    queue = Queue(store.database)
+    first = queue.take(taker("anna"), Purpose.WORK)
+    again = queue.current(taker("anna", 500))
+    assert first is not None
+    assert again is not None
+    assert again[0] == first[0]
+    assert again[1].expires_at == NOW + timedelta(seconds=1100)
+    assert queue.current(taker("anna", 1101)) is None
+
+
+def test_two_tabs_are_given_two_items_until_one_goes_silent(store: Store) -> None:
+    fill(store, 3)
+    queue = Queue(store.database)
+    one = queue.take(taker("anna"), Purpose.WORK)
+    other = taker("anna", 10, tab="second")
+    assert queue.current(other) is None
+    two = queue.take(other, Purpose.WORK)
+    assert one is not None
+    assert two is not None
+    assert one[0].id != two[0].id
+    queue.beat(two[0].id, taker("anna", 200, tab="second"))
+    adopted = queue.current(taker("anna", 205, tab="third"))  # the first tab was not heard of for 205 of 600 seconds
+    assert adopted is not None
+    assert adopted[0].id == one[0].id
+    with pytest.raises(Conflict, match="another tab"):
+        queue.beat(one[0].id, taker("anna", 206))
+
+
+def test_a_lease_that_ran_out_is_renewed_while_nobody_has_the_place(store: Store) -> None:
+    (item,) = fill(store, 1)
+    queue = Queue(store.database)
+    queue.take(taker("anna"), Purpose.WORK)
+    queue.beat(item.id, taker("anna", 700))
+    for name in "bcd":
+        queue.take(taker(name, 2000), Purpose.WORK)
+    with pytest.raises(Conflict, match="no longer yours"):
+        queue.beat(item.id, taker("anna", 2001))
+
+
+def test_a_judgement_that_comes_late_is_kept(store: Store) -> None:
+    (item,) = fill(store, 1)
+    queue = Queue(store.database)
+    queue.take(taker("late"), Purpose.WORK)
+    assert {rate(store, name, 700) for name in "abc"} == {item.id}
+    assert Judgements(store.database).add(judgement(item, "late"), taker("late", 5000), "", POLICY)
+    assert queue.item(item.id).count == 4
+
+
+def test_a_skip_gives_the_item_back_to_others_only(store: Store) -> None:
+    fill(store, 1)
+    queue = Queue(store.database)
+    queue.take(taker("anna"), Purpose.WORK)
+    queue.skip("item-000", taker("anna"), "I made this image")
+    assert queue.take(taker("anna"), Purpose.WORK) is None
+    assert [rate(store, name) for name in "bcd"] == ["item-000"] * 3
+    with pytest.raises(Conflict, match="judged already"):
+        queue.skip("item-000", taker("b"), "too late")
+
+
+def test_raters_who_disagree_are_joined_by_others_then_by_an_adjudicator(store: Store) -> None:
+    fill(store, 1)
+    queue = Queue(store.database)
+    states = []
+    for name, verdict, severity in zip("abcde", ["faithful", "misleading"] * 3, [0, 3] * 3, strict=False):
+        rate(store, name, verdict=Verdict(verdict), severity=severity)
+        item = queue.item("item-000")
+        states.append((item.overlap, item.state))
+    open_, disputed = ItemState.OPEN, ItemState.DISPUTED
+    assert states == [(3, open_), (3, open_), (4, open_), (5, open_), (5, disputed)]
+
+
+def test_raters_who_agree_are_enough(store: Store) -> None:
+    fill(store, 1)
+    for name in "abc":
+        rate(store, name)
+    assert Queue(store.database).item("item-000").state is ItemState.DONE
+
+
+def test_the_overlap_can_be_changed_later(store: Store) -> None:
+    fill(store, 1)
+    queue = Queue(store.database)
+    for name in "abc":
+        rate(store, name)
+    queue.change("item-000", "lead", NOW, {"overlap": 4, "state": ItemState.OPEN.value})
+    assert rate(store, "d") == "item-000"
+    assert queue.item("item-000").state is ItemState.DONE
+
+
+def test_the_same_judgement_again_changes_nothing(store: Store) -> None:
+    (item,) = fill(store, 1)
+    Queue(store.database).take(taker("anna"), Purpose.WORK)
+    judgements, rating = Judgements(store.database), judgement(item, "anna")
+    assert judgements.add(rating, taker("anna"), "", POLICY)
+    assert not judgements.add(rating, taker("anna"), "", POLICY)
+    assert Queue(store.database).item(item.id).count == 1
+    with pytest.raises(Conflict, match="judged this already"):
+        judgements.add(replace(rating, id="another"), taker("anna"), "", POLICY)
+
+
+def test_what_was_never_served_cannot_be_judged(store: Store) -> None:
+    (item,) = fill(store, 1)
+    with pytest.raises(NotFound, match="not given to you"):
+        Judgements(store.database).add(judgement(item, "anna"), taker("anna"), "", POLICY)
+    with pytest.raises(NotFound, match="not given to you"):
+        Queue(store.database).save_draft(Draft(item.id, "anna", "blind", {"a": 1}, NOW))
+
+
+def test_later_stages_wait_for_their_turn(store: Store) -> None:
+    (item,) = fill(store, 1)
+    queue, judgements = Queue(store.database), Judgements(store.database)
+    queue.take(taker("anna"), Purpose.WORK)
+    reveal = judgement(item, "anna", stage=Stage.REVEAL)
+    with pytest.raises(Conflict):
+        judgements.add(reveal, taker("anna"), "", POLICY)
+    judgements.add(judgement(item, "anna"), taker("anna"), "reveal", POLICY)
+    current = queue.current(taker("anna", 5000))
+    assert current is not None
+    assert (current[1].state, current[1].stage) == (TurnState.RATED, "reveal")
+    judgements.add(reveal, taker("anna"), "", POLICY)
+    assert queue.item(item.id).count == 1
+    assert queue.current(taker("anna")) is None
+
+
+def test_a_correction_supersedes_and_counts_once(store: Store) -> None:
+    (item,) = fill(store, 1)
+    queue, judgements = Queue(store.database), Judgements(store.database)
+    queue.take(taker("anna"), Purpose.WORK)
+    first = judgement(item, "anna")
+    judgements.add(first, taker("anna"), "", POLICY)
+    queue.reopen(item.id, 0, taker("anna"), "blind")
+    second = judgement(item, "anna", Verdict.MISLEADING, 2, supersedes=first.id)
+    judgements.add(second, taker("anna"), "", POLICY)
+    assert judgements.own(item.id, "anna", 0, "blind") == second
+    assert [each.judgement.id for each in judgements.submits("anna", 10)] == [second.id]
+    assert queue.item(item.id).count == 1
+    assert {each.id for each in store.case(item.recovery_id).ratings} == {first.id, second.id}
+
+
+def test_drafts_come_back_and_go_with_the_judgement(store: Store) -> None:
+    (item,) = fill(store, 1)
+    queue = Queue(store.database)
+    queue.take(taker("anna"), Purpose.WORK)
+    for text in ("one", "two"):
+        queue.save_draft(Draft(item.id, "anna", "blind", {"comment": text}, NOW))
+    draft = queue.draft(item.id, "anna")
+    assert draft is not None
+    assert draft.body == {"comment": "two"}
+    Judgements(store.database).add(judgement(item, "anna"), taker("anna"), "", POLICY)
+    assert queue.draft(item.id, "anna") is None
+
+
+def test_an_item_comes_again_after_a_gap_and_only_once(store: Store) -> None:
+    fill(store, 4)
+    queue = Queue(store.database)
+    for second in range(3):
+        rate(store, "anna", second)
+    assert queue.take_again(taker("anna"), 3) is None
+    found = queue.take_again(taker("anna"), 2)
+    assert found is not None
+    assert (found[0].id, found[1].round) == ("item-000", 1)
+    again = judgement(found[0], "anna", round=1)
+    Judgements(store.database).add(again, taker("anna"), "", POLICY)
+    assert queue.item("item-000").count == 1
+    assert queue.take_again(taker("anna"), 2) is None
+
+
+def test_sixteen_raters_at_once_lose_and_double_nothing(store: Store, url: str, tmp_path: Path) -> None:
+    items = fill(store, 20)
+    stores = [store, *(Store(url, tmp_path / "blobs") for _ in range(3))]  # as several processes would
+    start = threading.Barrier(16)
+    done: list[tuple[str, str]] = []
+
+    def work(number: int) -> None:
+        start.wait()
+        name = f"rater-{number:02d}"
+        while (item := rate(stores[number % 4], name)) is not None:
+            done.append((item, name))
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(work, range(16)))
+    assert len(done) == len(set(done)) == 60
+    assert set(Counter(item for item, _ in done).values()) == {3}
+    queue = Queue(store.database)
+    assert all(queue.item(item.id).count == 3 for item in items)
+    stored = [r for item in items for r in store.case(item.recovery_id).ratings]
+    assert sorted((r.item_id, r.rater_id) for r in stored) == sorted(done)
+    count, wrong = broken(store.database)
+    assert (count, wrong) == (61, None)
+    for other in stores[1:]:
+        other.close()
