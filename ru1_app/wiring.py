@@ -27,8 +27,10 @@ from ru1_app.store.sql import Store
 if TYPE_CHECKING:
     from ru1_app.rating.desk import Desk
     from ru1_app.rating.filling import Filler
+    from ru1_app.rating.gallery import Gallery
     from ru1_app.rating.gate import Gatekeeper
     from ru1_app.rating.guard import FlagGuard
+    from ru1_app.rating.lead import Leading
     from ru1_app.rating.people import Accounts
     from ru1_app.rating.policy import Overlap
     from ru1_app.rating.reports import Reports
@@ -132,6 +134,20 @@ class App:
         from ru1_app.rating.reports import Reports
 
         return Reports(self.store)
+
+    @cached_property
+    def gallery(self) -> Gallery:
+        """The cases, for whoever may see what of them."""
+        from ru1_app.rating.gallery import Gallery
+
+        return Gallery(self.store, self.people)
+
+    @cached_property
+    def leading(self) -> Leading:
+        """What a lead looks at and does."""
+        from ru1_app.rating.lead import Leading
+
+        return Leading(self.store, self.people, self.reports)
 
     @property
     def overlap(self) -> Overlap:

@@ -20,9 +20,12 @@ from ru1_app.config import ROOT
 class Server:
     """`python app.py` on a free port with a data folder of the test's own; stopped on exit."""
 
-    def __init__(self, data: Path, *, folder: Path = ROOT, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, data: Path, *, folder: Path = ROOT, settings: Mapping[str, str] | None = None, port: int = 0
+    ) -> None:
         with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = data.with_suffix(".log")
@@ -53,6 +56,11 @@ class Server:
 
     def log(self) -> str:
         return self._log.read_text("utf-8")
+
+    def kill(self) -> None:
+        """SIGKILL: nothing of the app runs any more, not even what runs at exit."""
+        self._process.kill()
+        self._process.wait(20)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._process.terminate()

@@ -5,7 +5,8 @@ so its place is known to the pixel.
 """
 
 from ru1_app.gold.grade import GoldKey, Grade, gold_key_from, grade, key_of
-from ru1_app.gold.makers import MAKERS, Gold, GoldKind
+from ru1_app.gold.base import Gold, GoldKind
+from ru1_app.gold.makers import MAKERS
 from ru1_app.gold.sets import make_set, training_set
 
 __all__ = [

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ru1_app.domain import Region, Verdict
-from ru1_app.gold.makers import Gold
+from ru1_app.gold.base import Gold
 from ru1_app.protocol import load_protocol
 
 HIT = 0.3  # IoU from which a region counts as found

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ru1_app.gold.makers import MAKERS, Gold, GoldKind
+from ru1_app.gold.base import Gold, GoldKind
+from ru1_app.gold.makers import MAKERS
 from ru1_app.scenes.scene import generator
 
 FAITHFUL_SHARE = 0.4

@@ -87,7 +87,9 @@ class Filters:
         if self.score:
             scorer, _, pair = self.score.partition(".")
             if not NAME.fullmatch(scorer) or pair not in PAIRS:
-                raise InvalidInput(f"{self.score[:64]!r} is no score; write it as ssim.gain or ssim.recovered_reference.")
+                raise InvalidInput(
+                    f"{self.score[:64]!r} is no score; write it as ssim.gain or ssim.recovered_reference."
+                )
         elif self.score_low is not None or self.score_high is not None:
             raise InvalidInput("Choose the score that the range is of.")
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, distinct, func, select, tuple_
+from sqlalchemy import ColumnElement, distinct, func, select, tuple_
 from sqlalchemy.orm import Session, selectinload
 
 from ru1_app.errors import InvalidInput, NotFound
@@ -21,7 +21,7 @@ from ru1_app.store.database import Database
 from ru1_app.store.desk_rows import to_item
 from ru1_app.store.filters import Filters
 from ru1_app.store.gallery_where import consensus_of, judged, where
-from ru1_app.store.seen_sql import Viewer
+from ru1_app.store.seen_sql import Viewer, is_waiting, judged_items
 from ru1_app.store.tables import ConsensusRow, ItemRow, RatingCategoryRow, RatingRow, RecoveryRow, SampleRow, ScoreRow
 
 ORDERS = ("newest", "oldest", "severe", "unsure")
@@ -46,13 +46,14 @@ class Card:
     corrupted_sha: str
     recovered_sha: str
     corruption: str | None
-    model: str
+    model: str  # "" while it is hidden
     question: str | None
     created_at: datetime
     item: Item | None  # of the queue
     agreed: str | None  # the verdict of the consensus
     severity: int | None  # and its severity
     elusive: bool
+    waiting: bool  # for the viewer's own blind judgement
     said: tuple[Said, ...]
     comment: str  # the newest
 
@@ -82,7 +83,7 @@ class GallerySql:
         """
         if order not in ORDERS:
             raise InvalidInput(f"There is no order {str(order)[:64]!r}; use {', '.join(ORDERS)}.")
-        key, first = _key(order, viewer)
+        key = _key(order, viewer)
         query = select(RecoveryRow).where(*where(filters, viewer)).options(selectinload(RecoveryRow.sample))
         columns = [each.asc() if order == "oldest" else each.desc() for each in key]
         with self._database.read() as session:
@@ -92,8 +93,6 @@ class GallerySql:
                     raise NotFound(f"There is no case {after[:64]!r} to go on from.")
                 place = tuple_(*key)
                 query = query.where(place > tuple(last) if order == "oldest" else place < tuple(last))
-            if first is not None:
-                query = query.outerjoin(first, first.c.recovery_id == RecoveryRow.id)
             rows = session.scalars(query.order_by(*columns).limit(min(max(limit, 1), MOST))).all()
             return _cards(session, rows, viewer)
 
@@ -108,16 +107,18 @@ class GallerySql:
         counts: dict[str, dict[str, int]] = {}
         with self._database.read() as session:
             for name in ("corruption", "model", "verdict", "category", "state", "source"):
-                other = replace(filters, **{name: ()})
-                rows = session.execute(_facet(name, other, viewer))
+                unset: dict[str, Any] = {name: ()}
+                rows = session.execute(_facet(name, replace(filters, **unset), viewer))
                 counts[name] = {str(value): count for value, count in rows if value is not None}
             chains, counts["corruption"] = counts["corruption"], {}
             for name, count in chains.items():  # of a chain: each of its corruptions
                 for each in set(name.split("+")):
                     counts["corruption"][each] = counts["corruption"].get(each, 0) + count
             recent = select(RecoveryRow.id).order_by(RecoveryRow.created_at.desc()).limit(RECENT).subquery()
-            pairs = select(distinct(ScoreRow.scorer + "." + ScoreRow.pair)).where(
-                ScoreRow.recovery_id.in_(select(recent.c.id)), ScoreRow.value.is_not(None)
+            pairs = (
+                select(ScoreRow.scorer + "." + ScoreRow.pair)
+                .distinct()
+                .where(ScoreRow.recovery_id.in_(select(recent.c.id)), ScoreRow.value.is_not(None))
             )
             return Facets(counts, tuple(sorted(session.scalars(pairs))))
 
@@ -145,19 +146,19 @@ class GallerySql:
         return [found[id_] for id_ in ids if id_ in found]
 
 
-def _key(order: str, viewer: Viewer) -> tuple[list[Any], Any]:
-    """The columns of an order, and what must be joined for them."""
+def _key(order: str, viewer: Viewer) -> list[Any]:
+    """The columns of an order."""
     tail: list[Any] = [RecoveryRow.created_at, RecoveryRow.id]
     if order == "unsure":
-        return [func.coalesce(RecoveryRow.unsure_share, -1.0), *tail], None
+        return [func.coalesce(RecoveryRow.unsure_share, -1.0), *tail]
     if order == "severe":
         severity = consensus_of(viewer).with_only_columns(func.max(ConsensusRow.severity))
         own = severity.where(ConsensusRow.recovery_id == RecoveryRow.id).correlate(RecoveryRow).scalar_subquery()
-        return [func.coalesce(own, -1), *tail], None
-    return tail, None
+        return [func.coalesce(own, -1), *tail]
+    return tail
 
 
-def _facet(name: str, filters: Filters, viewer: Viewer) -> Select[Any]:
+def _facet(name: str, filters: Filters, viewer: Viewer) -> Any:
     """Values of a field with the number of cases."""
     cases = select(RecoveryRow.id).where(*where(filters, viewer))
     if name == "model":
@@ -191,24 +192,32 @@ def _cards(session: Session, rows: Sequence[RecoveryRow], viewer: Viewer) -> lis
         if stage in ("open", "blind") or source == "adjudicator":  # what follows repeats the verdict
             said[id_][verdict, source] += 1
         comments[id_] = comment or comments.get(id_, "")
-    return [_card(row, items.get(row.id), agreed.get(row.id), said[row.id], comments.get(row.id, "")) for row in rows]
+    done = judged_items(session, [item.id for item in items.values()], viewer)
+    cards = []
+    for row in rows:
+        item, own = items.get(row.id), (said[row.id], comments.get(row.id, ""))
+        cards.append(_card(row, item, agreed.get(row.id), is_waiting(item, done, viewer), own))
+    return cards
 
 
 def _card(
-    row: RecoveryRow, item: Item | None, agreed: ConsensusRow | None, said: Counter[tuple[str, str]], comment: str
-) -> Card:
+    row: RecoveryRow, item: Item | None, agreed: ConsensusRow | None, waiting: bool,
+    words: tuple[Counter[tuple[str, str]], str],
+) -> Card:  # fmt: skip
+    said, comment = words
     return Card(
         id=row.id,
         corrupted_sha=row.sample.corrupted_sha,
         recovered_sha=row.image_sha,
         corruption=row.sample.corruption,
-        model=row.model_id,
+        model="" if waiting else row.model_id,
         question=row.sample.question,
         created_at=row.created_at,
         item=item,
         agreed=agreed.verdict if agreed else None,
         severity=agreed.severity if agreed else None,
         elusive=bool(agreed and agreed.elusive),
+        waiting=waiting,
         said=tuple(Said(verdict, source, count) for (verdict, source), count in sorted(said.items())),
         comment=comment,
     )

@@ -14,6 +14,7 @@ from ru1_app.items import ItemState, Purpose
 from ru1_app.store.filters import CONSENSUS, GAIN, Filters
 from ru1_app.store.seen_sql import FINISHED, Viewer, readable
 from ru1_app.store.tables import AnswerRow, ConsensusRow, ItemRow, RatingCategoryRow, RatingRow, RecoveryRow
+
 from ru1_app.store.tables import SampleRow, ScoreRow  # isort: skip
 
 Clause = ColumnElement[bool]
@@ -73,7 +74,7 @@ def _of_recovery(filters: Filters) -> list[Clause]:
 def _scored(filters: Filters) -> Clause:
     scorer, _, pair = filters.score.partition(".")
     row = aliased(ScoreRow)
-    value: ColumnElement[Any] = row.value
+    value: Any = row.value
     wanted = [row.scorer == scorer, row.value.is_not(None)]
     query = select(row.recovery_id)
     if pair == GAIN:
@@ -114,7 +115,7 @@ def _of_item(filters: Filters, viewer: Viewer) -> list[Clause]:
         work = (ItemRow.purpose == Purpose.WORK.value, ItemRow.state.in_(sorted(states)))
         clauses.append(RecoveryRow.id.in_(select(ItemRow.recovery_id).where(*work)))
     agreed = consensus_of(viewer).with_only_columns(ConsensusRow.recovery_id)
-    wanted: list[Clause] = [ConsensusRow.elusive] if filters.elusive else []
+    wanted: list[Clause] = [ConsensusRow.elusive.is_(True)] if filters.elusive else []
     if filters.verdict_of == CONSENSUS:
         wanted += [ConsensusRow.verdict.in_(filters.verdict)] if filters.verdict else []
         wanted += _severity(filters, ConsensusRow.severity)

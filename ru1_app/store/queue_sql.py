@@ -307,17 +307,26 @@ def drop_draft(session: Session, item_id: str, rater_id: str) -> None:
 
 
 def _candidates(session: Session, taker: Taker, purpose: Purpose, hint: str) -> Iterator[ItemRow]:
-    """Items that look free, each locked, best first; the hinted one before all."""
-    free = _open(taker, purpose).with_for_update(skip_locked=True, of=ItemRow)
-    if hint and (row := session.scalars(free.where(ItemRow.id == hint)).first()):
+    """Items that look free, each locked, best first; the hinted one before all.
+
+    Rows that others hold for a moment are passed over; where no other is left, they are waited for. A row that was
+    waited for is judged with the turns as they were before, so that one who just submitted may count twice: a last
+    look, with what is stored now, tells whether it is free.
+    """
+    looks_free = _open(taker, purpose)
+    at_once = looks_free.with_for_update(skip_locked=True, of=ItemRow)
+    if hint and (row := session.scalars(at_once.where(ItemRow.id == hint)).first()):
         yield row
-    passed = [hint]
-    for _ in range(_TRIES):
-        row = session.scalars(free.where(ItemRow.id.not_in(passed)).order_by(ItemRow.rank).limit(1)).first()
-        if row is None:
+    passed, query, waiting = [hint], at_once, looks_free.with_for_update(of=ItemRow)
+    while len(passed) <= _TRIES:
+        row = session.scalars(query.where(ItemRow.id.not_in(passed)).order_by(ItemRow.rank).limit(1)).first()
+        if row is not None:
+            yield row
+            passed.append(row.id)
+        elif query is at_once:
+            query = waiting
+        elif session.scalars(looks_free.where(ItemRow.id.not_in(passed)).limit(1)).first() is None:
             return
-        yield row
-        passed.append(row.id)
 
 
 def _open(taker: Taker, purpose: Purpose) -> Select[ItemRow]:

@@ -8,9 +8,9 @@ item say together, everybody reads once the item is finished.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select, true
+from sqlalchemy import ColumnElement, and_, or_, select, true
+from sqlalchemy.orm import Session
 
 from ru1_app.domain import Case, Rating, RatingSource
 from ru1_app.items import Item, ItemState, Person, Purpose, Role
@@ -46,21 +46,31 @@ def readable(viewer: Viewer) -> ColumnElement[bool]:
         return true()
     if not viewer.role.may(Role.RATER):
         return flag
-    own = RatingRow.rater_id == viewer.id
-    judged = exists().where(
-        TurnRow.item_id == RatingRow.item_id, TurnRow.rater_id == viewer.id, TurnRow.state.in_(JUDGED)
-    )
-    allowed = [own, and_(flag, ~_waiting(viewer)), judged]
+    judged = select(TurnRow.item_id).where(TurnRow.rater_id == viewer.id, TurnRow.state.in_(JUDGED))
+    open_ = (ItemRow.purpose == Purpose.WORK.value, ItemRow.state == ItemState.OPEN.value)
+    waiting = select(ItemRow.recovery_id).where(*open_, ItemRow.id.not_in(judged))  # for a blind judgement
+    allowed = [
+        RatingRow.rater_id == viewer.id,
+        and_(flag, RatingRow.recovery_id.not_in(waiting)),
+        RatingRow.item_id.in_(judged),
+    ]
     if viewer.role.may(Role.ADJUDICATOR):
-        allowed.append(exists().where(ItemRow.id == RatingRow.item_id, ItemRow.state != ItemState.OPEN.value))
+        over = select(ItemRow.id).where(ItemRow.state != ItemState.OPEN.value)
+        allowed.append(RatingRow.item_id.in_(over))
     return or_(*allowed)
 
 
-def _waiting(viewer: Viewer) -> ColumnElement[bool]:
-    """The recovery of `RatingRow` may still be served to the viewer for a blind judgement."""
-    turn = exists().where(TurnRow.item_id == ItemRow.id, TurnRow.rater_id == viewer.id, TurnRow.state.in_(JUDGED))
-    open_ = (ItemRow.purpose == Purpose.WORK.value, ItemRow.state == ItemState.OPEN.value)
-    return exists().where(ItemRow.recovery_id == RatingRow.recovery_id, *open_, ~turn).correlate(RatingRow)
+def judged_items(session: Session, item_ids: list[str], viewer: Viewer) -> set[str]:
+    """Which of the items the viewer has judged."""
+    own = (TurnRow.rater_id == viewer.id, TurnRow.state.in_(JUDGED), TurnRow.item_id.in_(item_ids))
+    return set(session.scalars(select(TurnRow.item_id).where(*own))) if viewer.id else set()
+
+
+def is_waiting(item: Item | None, judged: set[str], viewer: Viewer) -> bool:
+    """Whether the item may still be served to the viewer, who must then come to it blind."""
+    if item is None or viewer.all or not viewer.role.may(Role.RATER) or item.purpose is not Purpose.WORK:
+        return False
+    return item.state is ItemState.OPEN and item.id not in judged
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +79,8 @@ class Seen:
 
     ratings: tuple[Rating, ...]
     hidden: int  # judgements that are stored and not shown
-    reference: bool  # whether the clean image and what was scored against it may be shown
+    waiting: bool  # for the viewer's own judgement: nothing but the two images may be shown
+    reference: bool  # whether the clean image may be shown
     finished: bool  # whether what the raters say together may be shown
 
 
@@ -78,18 +89,19 @@ def seen(database: Database, case: Case, items: list[Item], viewer: Viewer) -> S
     with database.read() as session:
         own = select(RatingRow.id).where(RatingRow.recovery_id == case.id, readable(viewer))
         ids = set(session.scalars(own))
-        turns: Any = select(TurnRow.item_id).where(TurnRow.rater_id == viewer.id, TurnRow.state.in_(JUDGED))
-        judged = set(session.scalars(turns.where(TurnRow.item_id.in_([item.id for item in items]))))
+        judged = judged_items(session, [item.id for item in items], viewer)
     superseded = {rating.supersedes for rating in case.ratings}
     valid = [rating for rating in case.ratings if rating.id not in superseded]
     shown = tuple(rating for rating in valid if rating.id in ids)
     work = [item for item in items if item.purpose is Purpose.WORK]
-    waiting = any(item.state is ItemState.OPEN and item.id not in judged for item in work)
+    waiting = any(is_waiting(item, judged, viewer) for item in work)
     flagged = any(rating.source is RatingSource.VISITOR for rating in case.ratings)
-    visitor = not viewer.role.may(Role.RATER)
+    open_ = any(item.state is ItemState.OPEN for item in work)
+    member = viewer.role.may(Role.RATER)
     return Seen(
         ratings=shown,
         hidden=len(valid) - len(shown),
-        reference=viewer.all or not waiting or (visitor and flagged),
+        waiting=waiting,
+        reference=not waiting if member else not open_ or flagged,
         finished=viewer.all or any(item.state.value in FINISHED for item in work),
     )

@@ -136,6 +136,7 @@ class AnswerRow(Base):
 
 class ScoreRow(Base):
     __tablename__ = "scores"
+    __table_args__ = (Index("ix_scores_scorer_pair_recovery_id_value", "scorer", "pair", "recovery_id", "value"),)
 
     recovery_id: Mapped[str] = mapped_column(ForeignKey("recoveries.id", ondelete="CASCADE"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

@@ -1,17 +1,21 @@
-"""Shapes flagged cases into HTML. No Gradio."""
+"""Shapes a case into HTML: its images, what was said of it, how to make it again. No Gradio."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
-from ru1_app.domain import Case, PairKind, Rating, Recovery, UncertaintyKind
-from ru1_app.images import from_png
+from ru1_app.domain import Case, PairKind, Rating, RatingSource, Recovery, Stage, UncertaintyKind
 from ru1_app.protocol import load_protocol
-from ru1_app.ui import answers_view, view
+from ru1_app.rating.gallery import Look
+from ru1_app.ui import answers_view, gallery_view, settle_view, view
 
 Blob = Callable[[str], bytes]
-THUMBNAIL = 160  # longest side in the list
+WAITING = "You have not judged this yet: what others said, the clean image and the scores are shown once you have."
+STAGES = {
+    Stage.OPEN: "with everything in view", Stage.BLIND: "blind", Stage.ANSWER: "of the answer",
+    Stage.REVEAL: "beside the clean image",
+}  # fmt: skip
 PAIRS = {
     PairKind.CORRUPTED_REFERENCE: "corrupted → clean",
     PairKind.RECOVERED_REFERENCE: "recovered → clean",
@@ -22,50 +26,34 @@ PAIRS = {
 }
 
 
-def listing(cases: Sequence[Case], total: int, blob: Blob) -> str:
-    """The newest cases as a list with permalinks."""
-    if not cases:
-        return view.notice("No recovery has been flagged yet. Recover an image and flag it under the result.")
-    rows = "".join(_row(case, blob) for case in cases)
-    head = f"{total} flagged recoveries" if total != 1 else "1 flagged recovery"
-    more = f", the newest {len(cases)} are shown" if total > len(cases) else ""
-    return f'<p class="ru1-small">{head}{more}.</p><ul class="ru1-list-cases">{rows}</ul>'
-
-
-def _row(case: Case, blob: Blob) -> str:
-    rating = case.ratings[-1]
-    verdict = load_protocol().verdict(rating.verdict.value).label
-    image = view.image_uri(view.reduced(from_png(blob(case.recovery.image_sha)), THUMBNAIL))
-    what = escape(case.sample.corruption or "used as it is")
-    said = f"<q>{escape(rating.comment)}</q>" if rating.comment else ""
-    return (
-        f'<li><a href="cases?case={escape(case.id)}"><img src="{image}" alt="Recovered image" loading="lazy">'
-        f"<span><b>{escape(verdict)}</b> · severity {rating.severity}<br>{what} · {escape(case.recovery.model.id)}"
-        f'<br><span class="ru1-small">{rating.created_at:%Y-%m-%d %H:%M} UTC {said}</span></span></a></li>'
-    )
-
-
-def detail(case: Case, blob: Blob) -> str:
-    """Everything stored of one case."""
-    sample = case.sample
+def detail(case: Case, blob: Blob, look: Look | None = None) -> str:
+    """What may be read of one case; without `look`, everything that is stored."""
+    sample, seen = case.sample, look.seen if look else None
+    ratings = seen.ratings if seen else case.ratings
     pictures = [view.picture(view.png_uri(blob(sample.corrupted_sha)), "Corrupted image", "corrupted")]
-    pictures.append(_recovered(case, blob))
-    if sample.reference_sha:
+    pictures.append(_recovered(case, blob, ratings))
+    head = f'<p><a href="cases">All cases</a></p><h3>Case {escape(case.id[:12])}</h3>'
+    if seen and seen.waiting:
+        return f'{head}<div class="ru1-draws ru1-case">{"".join(pictures)}</div>{view.notice(WAITING)}' + _forms(look)
+    if sample.reference_sha and (seen is None or seen.reference):
         pictures.append(view.picture(view.png_uri(blob(sample.reference_sha)), "Clean image", "clean reference"))
     return (
-        f'<p><a href="cases">All cases</a></p><h3>Case {escape(case.id[:12])}</h3>'
-        f'<div class="ru1-draws ru1-case">{"".join(pictures)}</div>'
-        f"<h4>Judgements</h4>{''.join(_rating(rating) for rating in case.ratings)}"
+        f'{head}<div class="ru1-draws ru1-case">{"".join(pictures)}</div>'
+        f"<h4>Judgements</h4>{judgements(ratings, look)}{_forms(look)}"
         f"<h4>Answers</h4>{answers_view.answers(case)}<h4>Scores</h4>{_scores(case)}"
         f"<h4>How to make it again</h4>{_origin(case)}"
     )
 
 
-def _recovered(case: Case, blob: Blob) -> str:
+def _forms(look: Look | None) -> str:
+    return settle_view.forms(look) if look else ""
+
+
+def _recovered(case: Case, blob: Blob, ratings: Sequence[Rating]) -> str:
     boxes = "".join(
         f'<span class="ru1-mark" style="left:{r.x0:.2%};top:{r.y0:.2%};width:{r.x1 - r.x0:.2%};'
         f'height:{r.y1 - r.y0:.2%}"></span>'
-        for rating in case.ratings
+        for rating in ratings
         for r in rating.regions
     )
     image = view.png_uri(blob(case.recovery.image_sha))
@@ -75,18 +63,63 @@ def _recovered(case: Case, blob: Blob) -> str:
     )
 
 
-def _rating(rating: Rating) -> str:
+def judgements(ratings: Sequence[Rating], look: Look | None) -> str:
+    """What the raters say together, then each judgement with the pseudonym of who made it."""
+    parts = []
+    agreed = look.agreed if look else None
+    if agreed and agreed.verdict:
+        how = "An adjudicator settled it" if agreed.adjudicated else f"{agreed.share:.0%} of {agreed.raters} raters"
+        elusive = " · elusive: held true when seen blind, misleading beside the clean image" if agreed.elusive else ""
+        parts.append(
+            f'<div class="ru1-card ru1-together"><p><b>Together: {_verdict(agreed.verdict)}</b> · severity '
+            f'{agreed.severity}</p><p class="ru1-small">{how}{elusive}</p></div>'
+        )
+    elif look and look.item:
+        state = gallery_view.STATES[look.item.state]
+        parts.append(
+            view.small(f"In the rating queue: {state.lower()}, {look.item.count} of {look.item.overlap} raters.")
+        )
+    names = look.names if look else {}
+    order = sorted(ratings, key=lambda rating: (rating.source.value, rating.rater_id, rating.created_at))
+    parts += [_rating(rating, names) for rating in order]
+    if look and look.seen.hidden:
+        one = look.seen.hidden == 1
+        parts.append(view.small(f"{look.seen.hidden} {'judgement is' if one else 'judgements are'} not shown to you."))
+    return "".join(parts) or view.small("Nobody has judged this yet.")
+
+
+def _rating(rating: Rating, names: Mapping[str, str]) -> str:
     words = load_protocol()
-    verdict = words.verdict(rating.verdict.value).label
-    kinds = ", ".join(words.category(code).label for code in rating.categories) or "no category"
-    impact = words.impact(rating.answer_impact.value).label
+    kinds = ", ".join(words.category(code).label for code in rating.categories)
+    told = [f"severity {rating.severity}", escape(kinds) or "no category"]
+    if rating.stage is not Stage.BLIND:
+        told.append(f"answer: {escape(words.impact(rating.answer_impact.value).label)}")
+    if rating.supported_by_input:
+        told.append(f"supported by the input: {escape(rating.supported_by_input)}")
+    if rating.global_rating is not None:
+        told.append(f"hallucinated {rating.global_rating} of 5")
+    if rating.confidence is not None:
+        told.append(f"confidence {rating.confidence} of 3")
     said = f"<blockquote>{escape(rating.comment)}</blockquote>" if rating.comment else ""
+    again = " (second time)" if rating.round else ""
     return (
-        f'<div class="ru1-card"><p><b>{escape(verdict)}</b> · severity {rating.severity} · {escape(kinds)} · '
-        f"answer: {escape(impact)}</p>{said}"
-        f'<p class="ru1-small">{escape(rating.source.value)}, {rating.created_at:%Y-%m-%d %H:%M} UTC, '
+        f'<div class="ru1-card"><p><b>{_verdict(rating.verdict.value)}</b> · {" · ".join(told)}</p>{said}'
+        f'<p class="ru1-small"><b>{who(rating, names)}</b>, {STAGES[rating.stage]}{again}, '
+        f"{rating.created_at:%Y-%m-%d %H:%M} UTC, "
         f"taxonomy {escape(rating.taxonomy_version)}, guidelines {escape(rating.guideline_version)}</p></div>"
     )
+
+
+def who(rating: Rating, names: Mapping[str, str]) -> str:
+    """Who judged: a pseudonym, and for leads the name."""
+    if rating.source is RatingSource.VISITOR:
+        return "visitor"
+    name = f" ({escape(names[rating.rater_id])})" if rating.rater_id in names else ""
+    return f"{rating.source.value} {escape(rating.rater_id[:8])}{name}"
+
+
+def _verdict(code: str) -> str:
+    return escape(load_protocol().verdict(code).label)
 
 
 def _scores(case: Case) -> str:

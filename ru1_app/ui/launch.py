@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -10,6 +11,8 @@ from typing import Any
 from ru1_app.config import Settings
 from ru1_app.errors import Ru1Error, Unavailable
 from ru1_app.wiring import wire
+
+log = logging.getLogger(__name__)
 
 
 def prepare(settings: Settings) -> None:
@@ -36,6 +39,8 @@ def serve(settings: Settings | None = None) -> None:
 
     forbid_downloads()
     app = wire(settings)
+    if app.store_note:  # looked at before anything is served: a disk that would damage the store is refused
+        log.warning("%s", app.store_note)
     if settings.profile == "zerogpu":
         app.load_defaults()  # there, weights must be on the GPU before the first loan
     demo = create_ui(app)

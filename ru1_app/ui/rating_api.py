@@ -22,6 +22,7 @@ from ru1_app.protocol import FOLDER, load_protocol, taxonomy
 from ru1_app.rating.desk import Progress, Served, Submitted, TurnView
 from ru1_app.rating.forms import impact_of
 from ru1_app.rating.gate import Gate
+from ru1_app.ui import gallery_api
 from ru1_app.ui.markdown import to_html
 from ru1_app.wiring import App
 
@@ -36,7 +37,7 @@ Json = dict[str, Any]
 
 def build(app: App) -> None:
     """Register every call. Inside a `gr.Blocks`."""
-    for name, call in calls(app).items():
+    for name, call in (calls(app) | gallery_api.calls(app)).items():
         gr.api(said(call), api_name=name, queue=False)
 
 

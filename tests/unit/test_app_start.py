@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -24,18 +25,34 @@ demo = create_ui(wire(settings))
 names = [fn.api_name for fn in demo.fns.values() if fn.api_visibility == "public"]
 print("heavy", *(name for name in {HEAVY!r} if name in sys.modules))
 print("public", *names)
+print("warned", "is lost" in str(demo.config))
 """
 
 
-@pytest.mark.service
-def test_building_the_page_loads_no_model_library_and_opens_no_endpoint(tmp_path: Path) -> None:
-    environ = {**os.environ, "RU1_DATA_DIR": str(tmp_path / "data")}
+def built(data: Path, **environ: str) -> list[list[str]]:
+    """The last three lines that the script printed, in words."""
+    own = {**os.environ, "RU1_DATA_DIR": str(data), **environ}
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, "-c", SCRIPT], cwd=ROOT, env=own, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-2:] == ["heavy", "public"]
+    return [line.split() for line in done.stdout.splitlines()[-3:]]
+
+
+@pytest.mark.service
+def test_building_the_page_loads_no_model_library_and_opens_documented_calls_only(tmp_path: Path) -> None:
+    (_, *heavy), (_, *public), warned = built(tmp_path / "data")
+    assert heavy == []
+    table = re.findall(r"^\| (`[^|]+`) \|", (ROOT / "docs" / "rating.md").read_text("utf-8"), flags=re.MULTILINE)
+    documented = {name for row in table for name in re.findall(r"`(\w+)`", row)}
+    assert set(public) == documented
+    assert warned == ["warned", "False"]
     assert not (tmp_path / "data" / "ru1.sqlite3").exists()
+
+
+@pytest.mark.service
+def test_a_space_says_that_its_disk_is_lost_on_restart(tmp_path: Path) -> None:
+    assert built(tmp_path / "data", SPACE_ID="team/ru1")[-1] == ["warned", "True"]
 
 
 @pytest.mark.service

@@ -5,61 +5,33 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 
 import pytest
 
-from ru1_app.config import Settings
 from ru1_app.domain import AnswerImpact, Case, Rating, RatingSource, Stage, Verdict
 from ru1_app.errors import Conflict, NotFound
 from ru1_app.items import Draft, Item, ItemKind, ItemState, Origin, Purpose, TurnState
 from ru1_app.rating.policy import Overlap, settle
 from ru1_app.store.audit_sql import broken
 from ru1_app.store.judgements_sql import Judgements
-from ru1_app.store.migrate import upgrade
 from ru1_app.store.queue_sql import Queue, Taker
 from ru1_app.store.sql import Store
 from tests.factories import make_case
-from tests.postgres import program, running
 
+pytest_plugins = ["tests.databases"]
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 POLICY = partial(settle, overlap=Overlap())
-NEEDS_POSTGRES = pytest.mark.skipif(program("initdb") is None, reason="PostgreSQL is not installed")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with running() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.service, NEEDS_POSTGRES])])
-def url(request: pytest.FixtureRequest, settings: Settings) -> str:
-    """An empty database of each kind."""
-    if request.param == "sqlite":
-        return settings.url
-    from ru1_app.store.engine import make_engine
-
-    address: str = request.getfixturevalue("server")
-    engine = make_engine(address)
-    with engine.begin() as connection:
-        connection.exec_driver_sql("DROP SCHEMA public CASCADE")
-        connection.exec_driver_sql("CREATE SCHEMA public")
-    engine.dispose()
-    return address
 
 
 @pytest.fixture
-def store(url: str, tmp_path: Path) -> Iterator[Store]:
-    upgrade(url)
-    store = Store(url, tmp_path / "blobs")
-    yield store
-    store.close()
+def store(any_store: Store) -> Store:
+    """An empty store on each kind of database."""
+    return any_store
 
 
 def make_item(case: Case, number: int = 0, **changes: object) -> Item:
@@ -67,12 +39,12 @@ def make_item(case: Case, number: int = 0, **changes: object) -> Item:
     return replace(item, **changes)  # type: ignore[arg-type]
 
 
-def fill(store: Store, count: int) -> list[Item]:
+def fill(store: Store, count: int, **changes: object) -> list[Item]:
     items = []
     for number in range(count):
         case, images = make_case(number)
         store.add_case(case, images)
-        items.append(make_item(case, number))
+        items.append(make_item(case, number, **changes))
     assert Queue(store.database).add(items, "tests", NOW) == count
     return items
 
@@ -284,9 +256,12 @@ def test_an_item_comes_again_after_a_gap_and_only_once(store: Store) -> None:
     assert queue.take_again(taker("anna"), 2) is None
 
 
-def test_sixteen_raters_at_once_lose_and_double_nothing(store: Store, url: str, tmp_path: Path) -> None:
-    items = fill(store, 20)
-    stores = [store, *(Store(url, tmp_path / "blobs") for _ in range(3))]  # as several processes would
+@pytest.mark.timeout(900)
+def test_sixteen_clients_submit_two_thousand_and_lose_and_double_nothing(
+    store: Store, open_store: Callable[[], Store]
+) -> None:
+    items = fill(store, 125, overlap=16)
+    stores = [store, *(open_store() for _ in range(3))]  # as several processes would
     start = threading.Barrier(16)
     done: list[tuple[str, str]] = []
 
@@ -298,13 +273,10 @@ def test_sixteen_raters_at_once_lose_and_double_nothing(store: Store, url: str, 
 
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(work, range(16)))
-    assert len(done) == len(set(done)) == 60
-    assert set(Counter(item for item, _ in done).values()) == {3}
+    assert len(done) == len(set(done)) == 2000
+    assert set(Counter(item for item, _ in done).values()) == {16}
     queue = Queue(store.database)
-    assert all(queue.item(item.id).count == 3 for item in items)
+    assert all(queue.item(item.id).count == 16 for item in items)
     stored = [r for item in items for r in store.case(item.recovery_id).ratings]
     assert sorted((r.item_id, r.rater_id) for r in stored) == sorted(done)
-    count, wrong = broken(store.database)
-    assert (count, wrong) == (61, None)
-    for other in stores[1:]:
-        other.close()
+    assert broken(store.database) == (2001, None)

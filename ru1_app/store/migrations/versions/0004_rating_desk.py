@@ -32,9 +32,11 @@ def upgrade() -> None:
     _first_index((*FIRST, "round"))
     op.create_index("ix_ratings_rater_id_created_at", "ratings", ["rater_id", "created_at"])
     op.create_index("ix_ratings_item_id", "ratings", ["item_id"])
+    op.create_index("ix_scores_scorer_pair_recovery_id_value", "scores", ["scorer", "pair", "recovery_id", "value"])
 
 
 def downgrade() -> None:
+    op.drop_index("ix_scores_scorer_pair_recovery_id_value", "scores")
     for name in ("uq_ratings_first", "ix_ratings_rater_id_created_at", "ix_ratings_item_id"):
         op.drop_index(name, "ratings")
     with op.batch_alter_table("ratings") as batch:
