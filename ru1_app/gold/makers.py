@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ru1_app.corruptions import CorruptionSpec, corrupt
 from ru1_app.domain import Question, Region
@@ -26,7 +27,7 @@ LOST = 2 * GONE  # d' below which a thing is lost in harsh damage: it takes luck
 PLAIN_PIXELS = 60  # that must differ at a glance
 LARGEST = 0.2  # share of the image that a fault's region may cover
 REACH = 0.012  # by which things are drawn beyond their boxes
-GRAIN = 14.0  # levels of the asphalt's invented grain
+GRAIN = 6.0  # levels of the asphalt's invented grain
 HARSH = (
     "fog@1+fog@1+gaussian_noise@1",
     "low_light@1+low_light@1+gaussian_noise@1",
@@ -53,7 +54,7 @@ def texture_invented(seed: int) -> Gold:
     scene, spec = sample_scene(FIRST_SEED + STRIDE * seed), mild(seed)
     clean = render(scene, SIDE)
     grain = cv2.GaussianBlur(generator(scene.seed, 73).normal(0.0, 1.0, (SIDE, SIDE)), (0, 0), 0.9)
-    levels = GRAIN * grain / grain.std() * _asphalt(scene)
+    levels = GRAIN * grain / grain.std() * _asphalt(clean)
     grainy = np.clip(clean + levels[..., None], 0, 255).round().astype(np.uint8)
     return Gold(
         GoldKind.TEXTURE_INVENTED, corrupt(clean, spec), lossy(grainy, 92), clean, "benign_detail", 1,
@@ -147,7 +148,9 @@ def _region(scene: Scene, fault: Fault, changed: Region | None) -> Region | None
         across, down = (x1 - x0) / 4, (y1 - y0) / 4
         sides.append((x0 + across, y0 + down, x1 - across, y1 - down))
     lefts, tops, rights, bottoms = zip(*sides, strict=True)
-    return Region(float(min(lefts)), float(min(tops)), float(max(rights)), float(max(bottoms)), next(iter(fault.categories)))
+    return Region(
+        float(min(lefts)), float(min(tops)), float(max(rights)), float(max(bottoms)), next(iter(fault.categories))
+    )
 
 
 def _fair(scene: Scene, fault: Fault, clean: Image8, false: Image8, spec: CorruptionSpec) -> bool:
@@ -162,14 +165,13 @@ def _fair(scene: Scene, fault: Fault, clean: Image8, false: Image8, spec: Corrup
     )
 
 
-def _asphalt(scene: Scene) -> np.ndarray:
+def _asphalt(clean: Image8) -> NDArray[np.float64]:
     """1 where the road is bare, soft at the edges, else 0: [SIDE, SIDE]."""
-    bare = np.zeros((SIDE, SIDE), np.float64)
-    bare[round(0.74 * SIDE) :] = 1.0
-    for place in layout(scene):
-        x0, y0, x1, y1 = (round(edge * SIDE) for edge in place.box)
-        bare[max(0, y0 - 6) : y1 + 10, max(0, x0 - 6) : x1 + 6] = 0.0
-    return np.asarray(cv2.GaussianBlur(bare, (0, 0), 2.0))
+    top = round(0.74 * SIDE)  # no road begins lower
+    road = np.median(clean[top:], axis=(0, 1)).astype(np.int16)
+    bare = (np.abs(clean.astype(np.int16) - road).max(2) <= 6).astype(np.float64)
+    bare[:top] = 0.0
+    return np.asarray(cv2.GaussianBlur(cv2.erode(bare, np.ones((3, 3))), (0, 0), 1.0), np.float64)
 
 
 def _question(scene: Scene, thing: str | None) -> Question | None:

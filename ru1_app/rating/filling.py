@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice, pairwise
 from pathlib import Path
@@ -38,7 +39,8 @@ class Filler:
         if not found:
             self.add([case], Origin.FLAG, actor)
             return
-        self._queue.rerank({item.id: self._rank(item.id, case, item.count) for item in found})
+        first = self._overlap.first
+        self._queue.rerank({each.id: self._rank(each.id, case, each.count, each.overlap > first) for each in found})
 
     def add(self, cases: Iterable[Case], origin: Origin, actor: str) -> int:
         """Put stored cases into the queue, gold left out; returns how many items were new."""
@@ -73,11 +75,11 @@ class Filler:
             created_at=datetime.now(UTC),
             other_id=other.id if other else None,
             overlap=self._overlap.first,
-            rank=self._rank(id_, case, 0),
+            rank=self._rank(id_, case),
         )
 
-    def _rank(self, item_id: str, case: Case, ratings: int) -> float:
-        return rank(item_id, signals_of(case, ratings), self._seed)
+    def _rank(self, item_id: str, case: Case, ratings: int = 0, split: bool = False) -> float:
+        return rank(item_id, replace(signals_of(case), ratings=ratings, split=split), self._seed)
 
 
 def _batches(values: Iterable[T], size: int) -> Iterator[list[T]]:
@@ -86,11 +88,11 @@ def _batches(values: Iterable[T], size: int) -> Iterator[list[T]]:
         yield some
 
 
-def signals_of(case: Case, ratings: int = 0) -> Signals:
-    """What makes a case urgent."""
+def signals_of(case: Case) -> Signals:
+    """What makes a case urgent by itself."""
     flags = {rating.rater_id for rating in case.ratings if rating.source is RatingSource.VISITOR}
     unsure = case.recovery.uncertainty.share if case.recovery.uncertainty else 0.0
-    return Signals(len(flags), unsure, impact_of(case) is AnswerImpact.HARMED, ratings)
+    return Signals(len(flags), unsure, impact_of(case) is AnswerImpact.HARMED)
 
 
 def cases_of_folder(store: Store, folder: Path, model: str, images: Mapping[str, Mapping[str, Path]]) -> list[Case]:

@@ -26,7 +26,7 @@ RATERS = range(1, 21)  # that an item may want
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Everything on the lead's page. `audit` is the number of lines and what is wrong with the first that does not fit."""
+    """Everything on the lead's page. `audit`: how many lines, and what is wrong with the first that does not fit."""
 
     report: Report
     names: Mapping[str, str]  # of raters who were not forgotten

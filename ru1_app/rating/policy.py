@@ -19,7 +19,7 @@ GOLD_SHARE = 0.07  # of the turns, silently
 AGAIN_SHARE = 0.04  # of the turns, an item that the rater has judged before
 AGAIN_GAP = 15  # judgements between both rounds, at least
 UNDO_DEPTH = 10
-TRUST_AT = 3  # severity at which a split item goes to the adjudicator
+SPLIT, BEGUN = 1.0, 0.5  # how much nearer to the front an item comes when raters disagree; when one has judged it
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,15 @@ class Overlap:
 
     first: int = 3
     most: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What an item wants after a judgement. `sooner` is taken from its rank."""
+
+    overlap: int
+    state: ItemState
+    sooner: float = 0.0
 
 
 def disagree(ratings: Sequence[Rating]) -> bool:
@@ -54,25 +63,24 @@ def chosen(vote: PairVote, first: str) -> str:
     return "first" if picked == first else "second"
 
 
-def settle(item: Item, ratings: Sequence[Rating], votes: Sequence[PairVote], overlap: Overlap) -> tuple[int, ItemState]:
-    """How many raters the item wants now, and its state.
+def settle(item: Item, ratings: Sequence[Rating], votes: Sequence[PairVote], overlap: Overlap) -> Settled:
+    """How many raters the item wants now, its state, and how much nearer to the front it comes.
 
     Gold and training items stay open for everybody. A work item is done when enough raters agree; while they disagree
-    it wants one more, up to the most; then an adjudicator settles it, and also where it could be severe and was split.
+    it wants one more, up to the most; then an adjudicator settles it.
     """
     if item.purpose is not Purpose.WORK:
-        return item.overlap, ItemState.OPEN
+        return Settled(item.overlap, ItemState.OPEN)
     pair = item.kind is ItemKind.PAIR
     count = len(votes) if pair else len(ratings)
     split = votes_disagree(votes, item.recovery_id) if pair else disagree(ratings)
-    wanted = max(item.overlap, overlap.first) if item.overlap <= overlap.most else item.overlap
-    if count < wanted:
-        return wanted, ItemState.OPEN
+    if count < item.overlap:
+        return Settled(item.overlap, ItemState.OPEN, BEGUN if count == 1 else 0.0)
     if not split:
-        return wanted, ItemState.DONE
+        return Settled(item.overlap, ItemState.DONE)
     if count < overlap.most:
-        return min(overlap.most, count + 1), ItemState.OPEN
-    return wanted, ItemState.DISPUTED
+        return Settled(count + 1, ItemState.OPEN, SPLIT)
+    return Settled(item.overlap, ItemState.DISPUTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +102,10 @@ def rank(item_id: str, signals: Signals, seed: int = 0) -> float:
     urgency = (
         3.0 * min(signals.flags, 3) / 3
         + 1.5 * signals.misled
-        + 1.0 * signals.split
+        + SPLIT * signals.split
         + 1.0 * min(max(signals.unsure, 0.0), 1.0)
         + 1.0 * min(max(signals.risk, 0.0), 1.0)
-        + 0.5 * (signals.ratings > 0)
+        + BEGUN * (signals.ratings > 0)
     )
     return -urgency + 0.25 * draw(seed, item_id)
 

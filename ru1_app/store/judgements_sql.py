@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, aliased, selectinload
@@ -21,8 +22,26 @@ from ru1_app.store.tables import ItemRow, PairVoteRow, RatingRow
 
 TWICE = "You have judged this already. Undo the judgement to change it."
 Judgement = Rating | PairVote
-Policy = Callable[[Item, Sequence[Rating], Sequence[PairVote]], tuple[int, ItemState]]
-"""From an item and its valid first judgements: how many raters it wants now, and its state."""
+
+
+class Settled(Protocol):
+    """What a policy says of an item."""
+
+    @property
+    def overlap(self) -> int:
+        """Raters wanted."""
+
+    @property
+    def state(self) -> ItemState:
+        """How far it is."""
+
+    @property
+    def sooner(self) -> float:
+        """How much nearer to the front of the queue it comes."""
+
+
+Policy = Callable[[Item, Sequence[Rating], Sequence[PairVote]], Settled]
+"""From an item and its valid first judgements to what it wants now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,31 +82,22 @@ class Judgements:
             if turn.stage != stage:
                 raise Conflict(TWICE)
             _keep(session, judgement)
+            counts = turn.state == TurnState.HELD.value and turn.round == 0
             if turn.state == TurnState.HELD.value:
                 turn.state, turn.finished_at = TurnState.RATED.value, taker.now
-                item.count += turn.round == 0
+            item.count += counts
             turn.stage, turn.tab, turn.expires_at = following, taker.tab, taker.until
             if not following:
                 turn.state = TurnState.DONE.value
             drop_draft(session, item.id, judgement.rater_id)
             session.flush()
             if stage in (Stage.BLIND.value, PAIR_STAGE):
-                _settle(session, item, policy)
+                _settle(session, item, policy, counts)
             told = {"judgement": judgement.id, "stage": stage, "supersedes": judgement.supersedes}
             audit_sql.append(session, judgement.rater_id, "judged", item.id, told, taker.now)
             return True
 
         return self._database.write(write, TWICE)
-
-    def settle(self, item_id: str, policy: Policy) -> Item:
-        """Let `policy` say again what an item wants."""
-
-        def write(session: Session) -> Item:
-            item = item_row(session, item_id, lock=True)
-            _settle(session, item, policy)
-            return to_item(item)
-
-        return self._database.write(write)
 
     def adjudicate(self, rating: Rating, taker: Taker) -> None:
         """Store an adjudicator's judgement beside those of the raters; it settles the item.
@@ -178,11 +188,13 @@ def _keep(session: Session, judgement: Judgement) -> None:
     session.add(from_rating(judgement))
 
 
-def _settle(session: Session, item: ItemRow, policy: Policy) -> None:
+def _settle(session: Session, item: ItemRow, policy: Policy, counts: bool) -> None:
     if item.state in (ItemState.ADJUDICATED.value, ItemState.RETIRED.value):
         return
     first = (RatingRow.stage == Stage.BLIND.value, RatingRow.source == RatingSource.RATER.value, RatingRow.round == 0)
     ratings = session.scalars(valid_ratings().where(RatingRow.item_id == item.id, *first))
     votes = session.scalars(valid_votes().where(PairVoteRow.item_id == item.id, PairVoteRow.round == 0))
-    item.overlap, state = policy(to_item(item), [to_rating(row) for row in ratings], [to_vote(row) for row in votes])
-    item.state = state.value
+    wants = policy(to_item(item), [to_rating(row) for row in ratings], [to_vote(row) for row in votes])
+    item.overlap, item.state = wants.overlap, wants.state.value
+    if counts:  # a correction does not move the item again
+        item.rank -= wants.sooner

@@ -1,4 +1,4 @@
-"""The gallery and the lead's page as calls, beside those of `rating_api`: pieces of the page as HTML, and plain values."""
+"""The gallery and the lead's page as calls, beside those of `rating_api`: pieces of pages as HTML, and plain values."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ def calls(app: App) -> dict[str, Callable[..., dict[str, Any]]]:
     return {
         each.__name__: each
         for each in (
-            cases, case_counts, case, views, view, save_view, rename_view, delete_view, lead_report, recompute_consensus,
-            change_overlap,
+            cases, case_counts, case, views, view, save_view, rename_view, delete_view, lead_report,
+            recompute_consensus, change_overlap,
         )
     }  # fmt: skip
 

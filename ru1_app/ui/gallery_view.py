@@ -35,7 +35,8 @@ def cards(found: Sequence[Card], thumb: Thumb) -> str:
 def _card(card: Card, thumb: Thumb) -> str:
     what = escape(card.corruption or "used as it is")
     images = "".join(
-        f'<span class="ru1-thumbnail"><img src="{thumb(sha)}" alt="{word} image" loading="lazy"><i>{word.lower()}</i></span>'
+        f'<span class="ru1-thumbnail"><img src="{thumb(sha)}" alt="{word} image" loading="lazy">'
+        f"<i>{word.lower()}</i></span>"
         for word, sha in (("Corrupted", card.corrupted_sha), ("Recovered", card.recovered_sha))
     )
     asked = f'<span class="ru1-asked">{escape(card.question)}</span>' if card.question else ""
@@ -146,8 +147,8 @@ def _checks(name: str, terms: Iterable[tuple[str, str]]) -> str:
 def _check(name: str, value: str, label: str, title: str = "") -> str:
     own = f' title="{escape(title)}"' if title else ""
     return (
-        f'<label class="ru1-pick"{own}><input type="checkbox" name="{name}" value="{value}"><span>{escape(label)}</span>'
-        f'<data data-of="{name}:{value}"></data></label>'
+        f'<label class="ru1-pick"{own}><input type="checkbox" name="{name}" value="{value}">'
+        f'<span>{escape(label)}</span><data data-of="{name}:{value}"></data></label>'
     )
 
 

@@ -14,10 +14,12 @@ SCRIPTS = [Path(__file__).with_name("lead.js")]
 BOOT = "window.ru1.lead.start(element);"
 TEMPLATE = """
 <div class="lead"><p class="ru1-notice ru1-busy" role="status">Loading…</p>
-<form class="lead-signin" hidden><label>Name <input name="name" type="text" autocomplete="username" autocapitalize="none"
-spellcheck="false"></label><label>Password <input name="password" type="password" autocomplete="current-password"></label>
+<form class="lead-signin" hidden>
+<label>Name <input name="name" type="text" autocomplete="username" autocapitalize="none" spellcheck="false"></label>
+<label>Password <input name="password" type="password" autocomplete="current-password"></label>
 <button type="submit" class="ru1-button ru1-strong">Sign in</button>
-<p class="ru1-small">With a Hugging Face account: sign in on the <a href="rate">rating page</a>, then come back.</p></form>
+<p class="ru1-small">With a Hugging Face account: sign in on the <a href="rate">rating page</a>, then come back.</p>
+</form>
 <div class="lead-body" hidden></div></div>
 """
 

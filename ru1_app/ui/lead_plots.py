@@ -17,7 +17,8 @@ def shares(counts: Sequence[tuple[str, str, int]]) -> str:
     """A bar of parts, each (label, kind, count), with a legend that has the numbers."""
     total = sum(count for *_, count in counts) or 1
     parts = "".join(
-        f'<i class="lead-state-{kind}" style="flex-grow:{count}" title="{escape(label)}: {count:,} ({count / total:.0%})"></i>'
+        f'<i class="lead-state-{kind}" style="flex-grow:{count}" '
+        f'title="{escape(label)}: {count:,} ({count / total:.0%})"></i>'
         for label, kind, count in counts
         if count
     )

@@ -6,7 +6,7 @@ Whatever a person wrote is escaped here. Figures that are missing say why.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from html import escape
 
 from ru1_app.agreement.table import Agreement
@@ -99,7 +99,7 @@ def _progress(report: Report) -> str:
 def _days(per_day: Mapping[str, int]) -> list[tuple[str, int]]:
     """The last days in order, those without a judgement too."""
     if not per_day:
-        return [(date.today().isoformat(), 0)]
+        return [(datetime.now(UTC).date().isoformat(), 0)]
     last = date.fromisoformat(max(per_day))
     first = max(date.fromisoformat(min(per_day)), last - timedelta(days=DAYS - 1))
     span = [first + timedelta(days=number) for number in range((last - first).days + 1)]
@@ -116,7 +116,8 @@ def _agreement(report: Report) -> str:
         )
     return (
         '<table class="lead-table lead-fields"><thead><tr><th>Field</th><th>Items</th><th>Say the same</th>'
-        f'<th class="lead-plot">{lead_plots.scale()}</th><th>Alpha</th><th>AC1</th></tr></thead><tbody>{rows}</tbody></table>'
+        f'<th class="lead-plot">{lead_plots.scale()}</th><th>Alpha</th><th>AC1</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table>"
         f'<p>{regions}</p><p class="lead-quiet">{RARE}</p>'
     )
 
@@ -155,8 +156,8 @@ def _raters(rows: Sequence[RaterRow], names: Mapping[str, str]) -> str:
     head = "".join(f"<th>{name}</th>" for name in heads)
     return (
         f'<table class="lead-table lead-raters"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-        '<p class="lead-quiet">The bar is the 95 % interval (Wilson) of the share of gold items judged rightly; few items '
-        "give a wide bar. With oneself: the same verdict on items served twice.</p>"
+        '<p class="lead-quiet">The bar is the 95 % interval (Wilson) of the share of gold items judged rightly; few '
+        "items give a wide bar. With oneself: the same verdict on items served twice.</p>"
     )
 
 
@@ -208,7 +209,8 @@ def _skips(overview: Overview) -> str:
         f"{escape(overview.names.get(rater, rater[:8]))}: {escape(reason or '(erased)')}</li>"
         for item, rater, reason in overview.skips
     )
-    return f'<ul class="lead-list">{most}</ul><details><summary>The newest, one by one</summary><ul class="lead-list">{rows}</ul></details>'
+    one_by_one = f'<details><summary>The newest, one by one</summary><ul class="lead-list">{rows}</ul></details>'
+    return f'<ul class="lead-list">{most}</ul>{one_by_one}'
 
 
 def _overlap() -> str:

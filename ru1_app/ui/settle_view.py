@@ -25,8 +25,8 @@ def forms(look: Look) -> str:
 def _settle(look: Look, item: Item) -> str:
     words = load_protocol()
     verdicts = "".join(
-        f'<label class="ru1-pick" title="{escape(term.definition)}"><input type="radio" name="verdict" value="{term.code}" '
-        f"required><span>{escape(term.label)}</span></label>"
+        f'<label class="ru1-pick" title="{escape(term.definition)}"><input type="radio" name="verdict" '
+        f'value="{term.code}" required><span>{escape(term.label)}</span></label>'
         for term in words.verdicts
     )
     kinds = "".join(
@@ -37,13 +37,16 @@ def _settle(look: Look, item: Item) -> str:
     severities = [(term.value, f"{term.value} {term.label.lower()}") for term in words.severities]
     return (
         f'<form class="ru1-settle" id="settle" data-settle="{escape(item.id)}" data-case="{escape(look.case.id)}">'
-        "<h4>Adjudicate</h4><p class='ru1-small'>Your judgement stands beside those of the raters and settles the item.</p>"
+        "<h4>Adjudicate</h4><p class='ru1-small'>"
+        "Your judgement stands beside those of the raters and settles the item.</p>"
         f"<fieldset><legend>Verdict</legend>{verdicts}</fieldset>"
         f"<fieldset><legend>What is wrong</legend>{kinds}</fieldset>"
         f'<div class="ru1-row">{_select("severity", "Severity", severities)}{_select("confidence", "Confidence", SURE)}'
         f"{_select('global_rating', 'Hallucinated', FALSE)}</div>"
-        f'<label class="ru1-field">Comment <textarea name="comment" rows="2" maxlength="{MAX_COMMENT}"></textarea></label>'
-        '<p class="ru1-bad-word" role="alert"></p><button type="submit" class="ru1-button ru1-strong">Adjudicate</button></form>'
+        '<label class="ru1-field">Comment '
+        f'<textarea name="comment" rows="2" maxlength="{MAX_COMMENT}"></textarea></label>'
+        '<p class="ru1-bad-word" role="alert"></p>'
+        '<button type="submit" class="ru1-button ru1-strong">Adjudicate</button></form>'
     )
 
 

@@ -232,8 +232,8 @@ def test_filters_go_into_the_address_and_back() -> None:
         {"verdict": ["wrong"]}, {"verdict": "misleading"}, {"corruption": ["a'b"]}, {"strength_low": 2},
         {"strength_low": 0.8, "strength_high": 0.2}, {"severity_low": 1.5}, {"severity_low": True}, {"flip": "yes"},
         {"score": "ssim"}, {"score_low": 1}, {"score": "ssim.gain", "score_low": float("nan")}, {"since": "soon"},
-        {"since": "2026-02-01", "until": "2026-01-01"}, {"text": "x" * 201}, {"text": "\0"}, {"unknown": 1}, {"text": 3},
-        {"model": ["m"] * 2 + [str(n) for n in range(60)]}, {"verdict_of": "mine"},
+        {"since": "2026-02-01", "until": "2026-01-01"}, {"text": "x" * 201}, {"text": "\0"}, {"unknown": 1},
+        {"text": 3}, {"model": ["m"] * 2 + [str(n) for n in range(60)]}, {"verdict_of": "mine"},
     ],
 )  # fmt: skip
 def test_wrong_filters_are_refused_with_a_sentence(raw: dict[str, Any]) -> None:
