@@ -6,7 +6,7 @@ import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import insert, text
 
 from ru1_app.store.sql import Store
 from ru1_app.store.tables import (
@@ -40,6 +40,9 @@ def crowd(store: Store, count: int, seed: int = 0) -> None:
     with store.database._session.begin() as session:
         for table in TABLES:
             session.execute(insert(table), rows[table])
+    if store.database.engine.dialect.name == "postgresql":  # which would do so by itself after a minute
+        with store.database._session.begin() as session:
+            session.execute(text("ANALYZE"))
 
 
 def _case(rows: dict[type, list[dict[str, Any]]], number: int, draw: random.Random) -> None:

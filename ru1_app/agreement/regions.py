@@ -11,50 +11,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Protocol
 
 import numpy as np
 
 from ru1_app.agreement.table import Float
+from ru1_app.domain import Region
 
 THRESHOLD = 0.5
 _ROUNDING = 1e-9
 POINT = 0.04  # side of the box around a point, in fractions of the image
-
-
-class Shape(Protocol):
-    """A box in fractions of width and height, origin top left, x0 < x1 and y0 < y1."""
-
-    @property
-    def x0(self) -> float:
-        """Left."""
-
-    @property
-    def y0(self) -> float:
-        """Top."""
-
-    @property
-    def x1(self) -> float:
-        """Right."""
-
-    @property
-    def y1(self) -> float:
-        """Bottom."""
-
-    @property
-    def category(self) -> str | None:
-        """What is wrong there, if it was said."""
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """A plain `Shape`."""
-
-    x0: float
-    y0: float
-    x1: float
-    y1: float
-    category: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +37,13 @@ class RegionAgreement:
     f1: float
 
 
-def point(x: float, y: float, category: str | None = None, side: float = POINT) -> Box:
+def point(x: float, y: float, category: str | None = None, side: float = POINT) -> Region:
     """A point as the small box around it, cut at the image's edge; `x` and `y` in [0, 1], `side` in (0, 1]."""
     half = side / 2
-    return Box(max(0.0, x - half), max(0.0, y - half), min(1.0, x + half), min(1.0, y + half), category)
+    return Region(max(0.0, x - half), max(0.0, y - half), min(1.0, x + half), min(1.0, y + half), category)
 
 
-def iou_matrix(left: Sequence[Shape], right: Sequence[Shape]) -> Float:
+def iou_matrix(left: Sequence[Region], right: Sequence[Region]) -> Float:
     """Intersection over union [len(left), len(right)] of every two boxes, in [0, 1]."""
     a, b = _corners(left)[:, None], _corners(right)[None]
     overlap = (np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])).clip(0).prod(-1)
@@ -88,7 +53,7 @@ def iou_matrix(left: Sequence[Shape], right: Sequence[Shape]) -> Float:
     return ious
 
 
-def compare(left: Sequence[Shape], right: Sequence[Shape], *, categories: bool = False) -> RegionAgreement:
+def compare(left: Sequence[Region], right: Sequence[Region], *, categories: bool = False) -> RegionAgreement:
     """The agreement of two raters' boxes on one image: 1 where neither drew any, 0 where one did.
 
     Args:
@@ -111,7 +76,7 @@ def compare(left: Sequence[Shape], right: Sequence[Shape], *, categories: bool =
     return RegionAgreement(pairs, sum(iou for _, _, iou in pairs) / (boxes - len(pairs)), 2 * hits / boxes)
 
 
-def compare_raters(boxes: Mapping[str, Sequence[Shape]], *, categories: bool = False) -> RegionAgreement | None:
+def compare_raters(boxes: Mapping[str, Sequence[Region]], *, categories: bool = False) -> RegionAgreement | None:
     """The mean over all pairs of raters of one image, whose boxes are given by rater; of fewer than two, None.
 
     A rater who looked and drew nothing belongs in `boxes`, with no boxes.
@@ -124,5 +89,5 @@ def compare_raters(boxes: Mapping[str, Sequence[Shape]], *, categories: bool = F
     )
 
 
-def _corners(boxes: Sequence[Shape]) -> Float:
+def _corners(boxes: Sequence[Region]) -> Float:
     return np.asarray([(box.x0, box.y0, box.x1, box.y1) for box in boxes], np.float64).reshape(-1, 4)

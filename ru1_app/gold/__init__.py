@@ -11,5 +11,15 @@ from ru1_app.gold.photos import PHOTO_MAKERS
 from ru1_app.gold.sets import make_set, training_set
 
 __all__ = [
-    "MAKERS", "PHOTO_MAKERS", "Gold", "GoldKey", "GoldKind", "Grade", "gold_key_from", "grade", "key_of", "make_set", "training_set",
-]  # fmt: skip
+    "MAKERS",
+    "PHOTO_MAKERS",
+    "Gold",
+    "GoldKey",
+    "GoldKind",
+    "Grade",
+    "gold_key_from",
+    "grade",
+    "key_of",
+    "make_set",
+    "training_set",
+]

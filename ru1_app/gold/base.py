@@ -1,4 +1,4 @@
-"""What a gold pair is, and what every maker needs: a recovery's loss, the box of a fault, how much of it the input shows."""
+"""What a gold pair is, and what every maker needs: a recovery's loss, a fault's box, how the input shows it."""
 
 from __future__ import annotations
 

@@ -28,11 +28,7 @@ PLAIN_PIXELS = 60  # that must differ at a glance
 LARGEST = 0.2  # share of the image that a fault's region may cover
 REACH = 0.012  # by which things are drawn beyond their boxes
 GRAIN = 6.0  # levels of the asphalt's invented grain
-HARSH = (
-    "fog@1+fog@1+gaussian_noise@1",
-    "low_light@1+low_light@1+gaussian_noise@1",
-    "contrast_loss@1+contrast_loss@0.6+gaussian_noise@1",
-)
+HARSH = ("fog@1+fog@1+gaussian_noise@1", "low_light@1+low_light@1+gaussian_noise@1")
 JUDGED = ("light", "arrow", "car", "speed", "word")  # what an unusable recovery must not tell
 
 Maker = Callable[[int], Gold]
@@ -52,6 +48,8 @@ def reencoded(seed: int) -> Gold:
 def texture_invented(seed: int) -> Gold:
     """The clean scene with grain on its asphalt that the drawing lacks: harmless detail."""
     scene, spec = sample_scene(FIRST_SEED + STRIDE * seed), mild(seed)
+    if "gaussian_noise" in spec.names:
+        spec = mild(seed + 1)  # noise would speak for the grain
     clean = render(scene, SIDE)
     grain = cv2.GaussianBlur(generator(scene.seed, 73).normal(0.0, 1.0, (SIDE, SIDE)), (0, 0), 0.9)
     levels = GRAIN * grain / grain.std() * _asphalt(clean)
@@ -69,7 +67,7 @@ def not_recovered(seed: int) -> Gold:
         scene = sample_scene(number)
         spec = CorruptionSpec.parse(HARSH[number % len(HARSH)], seed=number % 2**31)
         evidence = evidence_of(scene, spec)
-        if max(map(evidence.strength, JUDGED)) >= LOST:
+        if any(evidence.strength(thing) >= LOST for thing in JUDGED):
             continue
         damaged = evidence.corrupted
         return Gold(

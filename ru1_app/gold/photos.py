@@ -19,11 +19,13 @@ ATTEMPTS = 6  # corruptions that are tried for one photo
 HUES = (32, 148)  # a shift of hue, in half degrees: the colour gets another name
 SATURATION, WARM_SATURATION, VALUE = 90, 150, 60  # from which a hue is seen; skin is warm and pale
 SAME_HUE = 10  # half degrees within one colour
-COLOURS = ((6, "red"), (20, "orange"), (34, "yellow"), (84, "green"), (100, "turquoise"), (130, "blue"), (152, "purple"),
-           (170, "pink"), (180, "red"))  # fmt: skip
+COLOURS = (
+    (6, "red"), (20, "orange"), (34, "yellow"), (84, "green"), (100, "turquoise"), (130, "blue"), (152, "purple"),
+    (170, "pink"), (180, "red"),
+)  # fmt: skip
 """Names of hues in half degrees, each up to its number."""
-SOLID = 0.5  # share of its box that a coloured area must fill: a thing, not a grain
-SMALLEST, LARGEST = 0.008, 0.2  # share of the image that a recoloured or erased thing covers
+SOLID = 0.55  # share of its box that a coloured area must fill: a thing, not a grain
+SMALLEST, LARGEST = 0.015, 0.2  # share of the image that a recoloured or erased thing covers
 STRUCTURE = 36.0  # levels by which an erased box must differ, in the mean, from what its surroundings let one expect
 WINDOWS = 40  # boxes that are looked at for one to erase
 TOLD = 0.35  # correlation of middle-sized structure above which the harshly damaged photo still shows something

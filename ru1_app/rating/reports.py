@@ -159,7 +159,7 @@ def field_agreement(first: Sequence[Label], work: Iterable[Label]) -> list[Field
 
 def region_agreement(first: Iterable[Label]) -> tuple[float, float] | None:
     """Mean F1 at IoU 0.5 and mean IoU of regions, over the items in which two raters or more found fault."""
-    marked: dict[str, dict[str, list[Any]]] = defaultdict(dict)
+    marked: dict[str, dict[str, list[Region]]] = defaultdict(dict)
     for label in first:
         if label.rating.severity > 1:
             marked[label.item.id][label.rating.rater_id] = [_shape(region) for region in label.rating.regions]
@@ -244,5 +244,5 @@ def _field(
     return FieldAgreement(name, label, percent_agreement(table), alpha(table, metric), ac1(table))
 
 
-def _shape(region: Region) -> Any:
+def _shape(region: Region) -> Region:
     return point(region.x0, region.y0, region.category) if region.x0 == region.x1 else region

@@ -16,8 +16,9 @@ from ru1_app.agreement.alpha import Metric, alpha
 from ru1_app.agreement.dawid_skene import dawid_skene, majority
 from ru1_app.agreement.intervals import entropy, severity_range, wilson
 from ru1_app.agreement.pairs import Outcome, strengths
-from ru1_app.agreement.regions import Box, compare, compare_raters, iou_matrix, point
+from ru1_app.agreement.regions import compare, compare_raters, iou_matrix, point
 from ru1_app.agreement.table import Table, Triple, Value, table_of
+from ru1_app.domain import Region
 from ru1_app.errors import InvalidInput
 
 FOUR_RATERS = """
@@ -410,16 +411,18 @@ def test_a_tied_consensus_has_no_winner() -> None:
     assert found["u"][1] == pytest.approx(0.5)
 
 
-def boxes(most: int = 4) -> st.SearchStrategy[list[Box]]:
+def boxes(most: int = 4) -> st.SearchStrategy[list[Region]]:
     edge = st.tuples(st.integers(0, 9), st.integers(1, 10)).map(lambda pair: (pair[0] / 20, (pair[0] + pair[1]) / 20))
     box = st.builds(
-        lambda x, y, category: Box(x[0], y[0], x[1], y[1], category), edge, edge, st.sampled_from(["a", "b", None])
+        lambda x, y, category: Region(x[0], y[0], x[1], y[1], category), edge, edge, st.sampled_from(["a", "b", None])
     )
     return st.lists(box, max_size=most)
 
 
 @given(boxes(), boxes(), st.booleans())
-def test_agreement_of_boxes_is_the_same_from_both_sides(left: list[Box], right: list[Box], categories: bool) -> None:
+def test_agreement_of_boxes_is_the_same_from_both_sides(
+    left: list[Region], right: list[Region], categories: bool
+) -> None:
     assert np.array_equal(iou_matrix(left, right), iou_matrix(right, left).T)
     one, other = compare(left, right, categories=categories), compare(right, left, categories=categories)
     assert (one.mean_iou, one.f1) == pytest.approx((other.mean_iou, other.f1))
@@ -429,25 +432,27 @@ def test_agreement_of_boxes_is_the_same_from_both_sides(left: list[Box], right: 
 
 
 @given(boxes())
-def test_boxes_agree_with_themselves(drawn: list[Box]) -> None:
+def test_boxes_agree_with_themselves(drawn: list[Region]) -> None:
     found = compare(drawn, drawn, categories=True)
     assert (found.mean_iou, found.f1) == pytest.approx((1, 1))
 
 
 def test_overlap_is_over_the_union() -> None:
-    ious = iou_matrix([Box(0, 0, 0.4, 0.4)], [Box(0.2, 0, 0.6, 0.4), Box(0.4, 0, 0.8, 0.4), Box(0, 0, 0.4, 0.2)])
+    ious = iou_matrix(
+        [Region(0, 0, 0.4, 0.4)], [Region(0.2, 0, 0.6, 0.4), Region(0.4, 0, 0.8, 0.4), Region(0, 0, 0.4, 0.2)]
+    )
     assert ious[0] == pytest.approx([1 / 3, 0, 1 / 2])
 
 
 def test_no_boxes_agree_and_some_with_none_do_not() -> None:
-    box = [Box(0, 0, 0.5, 0.5)]
+    box = [Region(0, 0, 0.5, 0.5)]
     assert (compare([], []).mean_iou, compare([], []).f1) == (1, 1)
     for left, right in ((box, []), ([], box)):
         assert (compare(left, right, categories=True).mean_iou, compare(left, right).f1) == (0, 0)
 
 
 def test_a_box_without_a_partner_counts() -> None:
-    one, other = Box(0, 0, 0.4, 0.4), Box(0.5, 0.5, 0.9, 0.9)
+    one, other = Region(0, 0, 0.4, 0.4), Region(0.5, 0.5, 0.9, 0.9)
     found = compare([one, other], [other])
     assert found.pairs == ((1, 0, pytest.approx(1)),)
     assert (found.mean_iou, found.f1) == pytest.approx((1 / 2, 2 / 3))
@@ -455,15 +460,15 @@ def test_a_box_without_a_partner_counts() -> None:
 
 def test_pairs_at_half_go_before_a_single_better_pair() -> None:
     """One greedy pair of 0.9 would leave the others apart; two pairs of 0.5 and more are found."""
-    left = [Box(0, 0, 0.2, 0.1), Box(0.01, 0, 0.11, 0.1)]
-    right = [Box(0, 0, 0.19, 0.1), Box(0.08, 0, 0.2, 0.1)]
+    left = [Region(0, 0, 0.2, 0.1), Region(0.01, 0, 0.11, 0.1)]
+    right = [Region(0, 0, 0.19, 0.1), Region(0.08, 0, 0.2, 0.1)]
     found = compare(left, right)
     assert found.f1 == pytest.approx(1)
     assert [(i, j) for i, j, _ in found.pairs] == [(0, 1), (1, 0)]
 
 
 def test_boxes_of_other_categories_pair_only_if_categories_do_not_matter() -> None:
-    one, other = [Box(0, 0, 0.5, 0.5, "text_altered")], [Box(0, 0, 0.5, 0.5, "object_added")]
+    one, other = [Region(0, 0, 0.5, 0.5, "text_altered")], [Region(0, 0, 0.5, 0.5, "object_added")]
     assert compare(one, other).f1 == 1
     assert compare(one, other, categories=True).f1 == 0
 
@@ -475,7 +480,7 @@ def test_a_point_is_a_small_box_within_the_image() -> None:
 
 
 def test_several_raters_agree_by_the_mean_of_their_pairs() -> None:
-    box = [Box(0, 0, 0.5, 0.5)]
+    box = [Region(0, 0, 0.5, 0.5)]
     found = compare_raters({"a": box, "b": box, "c": []})
     assert found is not None
     assert (found.mean_iou, found.f1) == pytest.approx((1 / 3, 1 / 3))

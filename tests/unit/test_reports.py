@@ -178,8 +178,10 @@ def test_a_lead_changes_the_overlap_and_the_item_is_open_again(work: Work) -> No
 
 
 def test_the_page_says_the_figures_in_words(work: Work) -> None:
-    Queue(work.store.database).take(Taker("dan", "t", NOW, 600), Purpose.WORK)
-    Queue(work.store.database).skip("item-0", Taker("dan", "t", NOW, 600), "I <made> this")
+    queue = Queue(work.store.database)
+    queue.change("item-0", "tests", NOW, {"overlap": 4})
+    queue.take(Taker("dan", "t", NOW, 600), Purpose.WORK)
+    queue.skip("item-0", Taker("dan", "t", NOW, 600), "I <made> this")
     leading, lead = Leading(work.store, work.people, Reports(work.store), lambda: NOW), person(work, "lead", Role.LEAD)
     leading.recompute(lead)
     html = lead_view.page(leading.overview(lead), lambda sha: "data:,")
