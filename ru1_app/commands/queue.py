@@ -63,16 +63,23 @@ def fill(
 
 def gold(
     count: Annotated[int, typer.Argument(min=1, max=10_000, help="How many.")] = 60,
+    photos: Annotated[Path | None, typer.Option(help="Folder of clean images to make them from as well.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=MAX_SEED)] = 0,
     json_: Json = False,
 ) -> None:
     """Make gold items, whose right judgement is known; raters meet them unannounced."""
+    from ru1_app.config import Settings
     from ru1_app.gold import make_set
+    from ru1_app.intake import read_file
     from ru1_app.items import Purpose
+    from ru1_app.jobs import images_in
     from ru1_app.rating.golden import add_gold
     from ru1_app.wiring import wire
 
-    added = add_gold(wire().store, make_set(count, seed), Purpose.GOLD, actor=CLI)
+    settings = Settings.from_env()
+    paths = images_in(photos) if photos else []
+    clean = [(path.name, read_file(path, settings).image) for path in paths]
+    added = add_gold(wire().store, make_set(count, seed, photos=clean), Purpose.GOLD, actor=CLI)
     show({"gold": added}, json_, [f"{added} gold items are new in the queue."])
 
 

@@ -80,34 +80,44 @@ def judgements(ratings: Sequence[Rating], look: Look | None) -> str:
             view.small(f"In the rating queue: {state.lower()}, {look.item.count} of {look.item.overlap} raters.")
         )
     names = look.names if look else {}
-    order = sorted(ratings, key=lambda rating: (rating.source.value, rating.rater_id, rating.created_at))
-    parts += [_rating(rating, names) for rating in order]
+    people: dict[tuple[str, str, int], list[Rating]] = {}
+    for rating in sorted(ratings, key=lambda each: (each.source.value, each.rater_id, each.round, each.created_at)):
+        people.setdefault((rating.source.value, rating.rater_id, rating.round), []).append(rating)
+    parts += [_judge(own, names) for own in people.values()]
     if look and look.seen.hidden:
         one = look.seen.hidden == 1
         parts.append(view.small(f"{look.seen.hidden} {'judgement is' if one else 'judgements are'} not shown to you."))
     return "".join(parts) or view.small("Nobody has judged this yet.")
 
 
-def _rating(rating: Rating, names: Mapping[str, str]) -> str:
-    words = load_protocol()
-    kinds = ", ".join(words.category(code).label for code in rating.categories)
-    told = [f"severity {rating.severity}", escape(kinds) or "no category"]
-    if rating.stage is not Stage.BLIND:
-        told.append(f"answer: {escape(words.impact(rating.answer_impact.value).label)}")
-    if rating.supported_by_input:
-        told.append(f"supported by the input: {escape(rating.supported_by_input)}")
-    if rating.global_rating is not None:
-        told.append(f"hallucinated {rating.global_rating} of 5")
-    if rating.confidence is not None:
-        told.append(f"confidence {rating.confidence} of 3")
-    said = f"<blockquote>{escape(rating.comment)}</blockquote>" if rating.comment else ""
-    again = " (second time)" if rating.round else ""
+def _judge(own: Sequence[Rating], names: Mapping[str, str]) -> str:
+    """What one person said, stage after stage."""
+    first = own[0]
+    again = " · second time" if first.round else ""
+    versions = f"taxonomy {escape(first.taxonomy_version)}, guidelines {escape(first.guideline_version)}"
     return (
-        f'<div class="ru1-card"><p><b>{_verdict(rating.verdict.value)}</b> · {" · ".join(told)}</p>{said}'
-        f'<p class="ru1-small"><b>{who(rating, names)}</b>, {STAGES[rating.stage]}{again}, '
-        f"{rating.created_at:%Y-%m-%d %H:%M} UTC, "
-        f"taxonomy {escape(rating.taxonomy_version)}, guidelines {escape(rating.guideline_version)}</p></div>"
+        f'<div class="ru1-card"><p class="ru1-small ru1-by"><b>{who(first, names)}</b>{again} · '
+        f"{first.created_at:%Y-%m-%d %H:%M} UTC · {versions}</p>{''.join(_stage(each) for each in own)}</div>"
     )
+
+
+def _stage(rating: Rating) -> str:
+    words = load_protocol()
+    impact = escape(words.impact(rating.answer_impact.value).label)
+    kinds = ", ".join(words.category(code).label for code in rating.categories)
+    if rating.stage is Stage.ANSWER:
+        told = [f"answer: {impact}", f"supported by the input: {escape(rating.supported_by_input or 'not said')}"]
+    else:
+        told = [
+            f"<b>{_verdict(rating.verdict.value)}</b>",
+            f"severity {rating.severity}",
+            escape(kinds) or "no category",
+        ]
+        told += [f"answer: {impact}"] if rating.stage is Stage.OPEN else []
+        told += [f"hallucinated {rating.global_rating} of 5"] if rating.global_rating is not None else []
+        told += [f"confidence {rating.confidence} of 3"] if rating.confidence is not None else []
+    said = f"<blockquote>{escape(rating.comment)}</blockquote>" if rating.comment else ""
+    return f'<p>{" · ".join(told)} <span class="ru1-small">{STAGES[rating.stage]}</span></p>{said}'
 
 
 def who(rating: Rating, names: Mapping[str, str]) -> str:

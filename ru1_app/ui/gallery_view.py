@@ -62,7 +62,8 @@ def chips(card: Card) -> str:
     if card.elusive:
         parts.append(chip("Elusive", "elusive", "held true when seen blind, misleading beside the clean image"))
     if card.item and card.item.state not in (ItemState.DONE, ItemState.ADJUDICATED):
-        parts.append(chip(STATES[card.item.state], "open", "state in the rating queue"))
+        tone = "disputed" if card.item.state is ItemState.DISPUTED else "open"
+        parts.append(chip(STATES[card.item.state], tone, "state in the rating queue"))
     parts += [_said(each) for each in card.said]
     return "".join(parts) or chip("Not judged", "open")
 

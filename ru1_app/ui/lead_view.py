@@ -63,7 +63,11 @@ def page(overview: Overview, thumb: Thumb) -> str:
 def _top(overview: Overview) -> str:
     lines, wrong = overview.audit
     chain = f"chain broken: {escape(wrong)}" if wrong else "chain verifies"
-    kept = f"{overview.kept_at:%Y-%m-%d %H:%M} UTC, {overview.kept:,} items" if overview.kept_at else "never made"
+    kept = (
+        f"{overview.kept_at:%Y-%m-%d %H:%M} UTC, {overview.kept:,} items"
+        if overview.kept_at
+        else "never made: the gallery finds nothing by it yet"
+    )
     return (
         f'<div class="lead-top"><p><b>Audit log</b> <span class="lead-{"bad" if wrong else "good"}">{lines:,} lines, '
         f"{chain}</span></p><p><b>Consensus</b> {kept} "

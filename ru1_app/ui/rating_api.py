@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -39,6 +40,20 @@ def build(app: App) -> None:
     """Register every call. Inside a `gr.Blocks`."""
     for name, call in (calls(app) | gallery_api.calls(app)).items():
         gr.api(said(call), api_name=name, queue=False)
+    if os.environ.get("OAUTH_CLIENT_ID"):  # set by a Space; elsewhere Gradio would sign in whoever runs the server
+        gr.api(said(sign_in_hf_call(app)), api_name="sign_in_hf", queue=False)
+
+
+def sign_in_hf_call(app: App) -> Callable[..., Json]:
+    """The sign-in of a Space: Gradio gives the profile that Hugging Face vouched for in this browser's session."""
+
+    def sign_in_hf(profile: gr.OAuthProfile | None) -> dict:
+        if profile is None:
+            raise SignedOut("Hugging Face has not said who you are. Sign in with the button, then come back.")
+        token, person = app.accounts.hugging_face(profile.username)
+        return {"token": token, "person": _person(app, person)}
+
+    return sign_in_hf
 
 
 def said(call: Callable[..., Json]) -> Callable[..., Json]:
@@ -70,13 +85,6 @@ def calls(app: App) -> dict[str, Callable[..., Json]]:
 
     def sign_in(name: str, password: str) -> dict:
         token, person = app.accounts.sign_in(name, password)
-        return {"token": token, "person": _person(app, person)}
-
-    def sign_in_hf(request: gr.Request) -> dict:
-        name = getattr(request, "username", None)
-        if not name:
-            raise SignedOut("Hugging Face has not said who you are. Sign in with the button, then come back.")
-        token, person = app.accounts.hugging_face(name)
         return {"token": token, "person": _person(app, person)}
 
     def sign_out(token: str) -> dict:
@@ -124,7 +132,7 @@ def calls(app: App) -> dict[str, Callable[..., Json]]:
     return {
         each.__name__: each
         for each in (
-            sign_in, sign_in_hf, sign_out, me, next_item, heartbeat, save_draft, submit_rating, pair, finish, skip,
+            sign_in, sign_out, me, next_item, heartbeat, save_draft, submit_rating, pair, finish, skip,
             undo, stats, adjudicate, words,
         )
     }  # fmt: skip

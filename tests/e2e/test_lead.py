@@ -36,11 +36,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     for seed in range(CASES):
         result = make_result(seed, side=48)
         if seed < 2:
-            form = FlagForm("misleading", 2, True, f"visitor-{seed}", {"text_altered": 2}, comment="<b>The 3</b> is an 8")
+            form = FlagForm(
+                "misleading", 2, True, f"visitor-{seed}", {"text_altered": 2}, comment="<b>The 3</b> is an 8"
+            )
             flag(app.store, result.case, result.images, form)
         else:
             app.store.add_case(result.case, result.images)
-    app.filler.add(app.store.iterFilters(), Origin.BATCH, "tests")
+    app.filler.add(app.store.iter_all(), Origin.BATCH, "tests")
     add_gold(app.store, make_set(3, 1), Purpose.GOLD, actor="tests")
     crowd = Crowd(app)
     crowd.work([crowd.person(name) for name in ("anna", "ben", "cleo", "dan")], 90)

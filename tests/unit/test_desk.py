@@ -371,3 +371,19 @@ def test_figures_of_the_team_are_for_leads(room: Room) -> None:
     assert reports.stats(room.person("lead", Role.LEAD))["team"] is not None
     with pytest.raises(Forbidden):
         reports.report(room.person("bert"))
+
+
+def test_a_space_signs_in_whom_hugging_face_vouches_for(room: Room, settings: Settings) -> None:
+    import gradio as gr
+
+    from ru1_app.wiring import App
+
+    app = App(replace(settings, raters=("octo",)))
+    sign_in = rating_api.said(rating_api.sign_in_hf_call(app))
+    assert sign_in(None)["error"]["kind"] == "signed_out"
+    for name, role in (("octo", "rater"), ("stranger", "visitor")):
+        about = {"name": name, "preferred_username": name, "profile": "", "picture": ""}
+        told = sign_in(gr.OAuthProfile(about))
+        assert told["person"]["role"] == role
+        assert app.accounts.person_of(told["token"]).name == name
+    app.store.close()

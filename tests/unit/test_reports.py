@@ -186,7 +186,8 @@ def test_the_page_says_the_figures_in_words(work: Work) -> None:
     leading.recompute(lead)
     html = lead_view.page(leading.overview(lead), lambda sha: "data:,")
     for words in (
-        "lines, chain verifies", "2026-11-20: 9 judgements", "100% (1 of 1)", "from 21% to 100%", "2026-11-20 12:00 UTC, 3",
+        "lines, chain verifies", "2026-11-20: 9 judgements", "100% (1 of 1)", "from 21% to 100%",
+        "2026-11-20 12:00 UTC, 3 items",
         "I &lt;made&gt; this", f"cases?case={work.cases[2].id}#settle", "Disputed: 1 (33%)", "44%", "Nothing elusive",
     ):  # fmt: skip
         assert words in html

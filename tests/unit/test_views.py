@@ -44,7 +44,10 @@ def test_a_name_of_somebody_else_is_taken(any_store: Store) -> None:
 def test_the_owner_and_a_lead_may_rename_and_delete(any_store: Store) -> None:
     views, anna, lead = Views(any_store.database), person("anna"), person("lead", Role.LEAD)
     views.save("Fog", FOG, anna, NOW)
-    for change in (lambda: views.rename("fog", "Mine", person("ben"), NOW), lambda: views.delete("fog", person("ben"), NOW)):
+    for change in (
+        lambda: views.rename("fog", "Mine", person("ben"), NOW),
+        lambda: views.delete("fog", person("ben"), NOW),
+    ):
         with pytest.raises(Forbidden, match="somebody else's"):
             change()
     renamed = views.rename("fog", "Thick fog", anna, NOW)
