@@ -13,8 +13,8 @@ from ru1_app.ui import answers_view, gallery_view, settle_view, view
 Blob = Callable[[str], bytes]
 WAITING = "You have not judged this yet: what others said, the clean image and the scores are shown once you have."
 STAGES = {
-    Stage.OPEN: "with everything in view", Stage.BLIND: "blind", Stage.ANSWER: "of the answer",
-    Stage.REVEAL: "beside the clean image",
+    Stage.OPEN: "With everything in view", Stage.BLIND: "Blind", Stage.ANSWER: "Answer",
+    Stage.REVEAL: "Beside the clean image",
 }  # fmt: skip
 PAIRS = {
     PairKind.CORRUPTED_REFERENCE: "corrupted → clean",
@@ -106,7 +106,7 @@ def _stage(rating: Rating) -> str:
     impact = escape(words.impact(rating.answer_impact.value).label)
     kinds = ", ".join(words.category(code).label for code in rating.categories)
     if rating.stage is Stage.ANSWER:
-        told = [f"answer: {impact}", f"supported by the input: {escape(rating.supported_by_input or 'not said')}"]
+        told = [impact, f"supported by the input: {escape(rating.supported_by_input or 'not said')}"]
     else:
         told = [
             f"<b>{_verdict(rating.verdict.value)}</b>",
@@ -117,7 +117,7 @@ def _stage(rating: Rating) -> str:
         told += [f"hallucinated {rating.global_rating} of 5"] if rating.global_rating is not None else []
         told += [f"confidence {rating.confidence} of 3"] if rating.confidence is not None else []
     said = f"<blockquote>{escape(rating.comment)}</blockquote>" if rating.comment else ""
-    return f'<p>{" · ".join(told)} <span class="ru1-small">{STAGES[rating.stage]}</span></p>{said}'
+    return f'<p><span class="ru1-small">{STAGES[rating.stage]}:</span> {" · ".join(told)}</p>{said}'
 
 
 def who(rating: Rating, names: Mapping[str, str]) -> str:

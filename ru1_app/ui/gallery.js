@@ -5,6 +5,7 @@
   let root; let turn = 0; let following = ''; let view = null; let timer = 0;
   const at = (selector) => root.querySelector(selector);
   const params = () => new URLSearchParams(location.search);
+  const goTo = (query) => history.replaceState(null, '', location.pathname + (query && `?${query}`));
 
   // The form as parameters of the address, and back.
   const read = () => {
@@ -103,7 +104,7 @@
     if (event && event.target.form !== at('form')) return;
     view = null;
     const query = read().toString();
-    history.replaceState(null, '', query ? `?${query}` : location.pathname);
+    goTo(query);
     clearTimeout(timer);
     timer = setTimeout(() => { find(); views(); }, event && event.type === 'input' ? 300 : 0);
   };
@@ -136,7 +137,7 @@
         const query = read(); query.delete('order');
         const kept = old ? await R.call('rename_view', R.token.get(), old.slug, field.value) : await R.call('save_view', R.token.get(), field.value, query.toString());
         view = kept.slug;
-        history.replaceState(null, '', `?view=${encodeURIComponent(kept.slug)}`);
+        goTo(`view=${encodeURIComponent(kept.slug)}`);
         views();
       } catch (error) { form.querySelector('.ru1-bad-word').textContent = error.message; }
     } }, field, R.make('button.ru1-button.ru1-strong', { type: 'submit' }, 'Save'),

@@ -42,7 +42,7 @@ def _settle(look: Look, item: Item) -> str:
         f"<fieldset><legend>Verdict</legend>{verdicts}</fieldset>"
         f"<fieldset><legend>What is wrong</legend>{kinds}</fieldset>"
         f'<div class="ru1-row">{_select("severity", "Severity", severities)}{_select("confidence", "Confidence", SURE)}'
-        f"{_select('global_rating', 'Hallucinated', FALSE)}</div>"
+        f"{_select('global_rating', 'Hallucinated, 1 to 5', FALSE)}</div>"
         '<label class="ru1-field">Comment '
         f'<textarea name="comment" rows="2" maxlength="{MAX_COMMENT}"></textarea></label>'
         '<p class="ru1-bad-word" role="alert"></p>'

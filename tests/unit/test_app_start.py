@@ -25,7 +25,7 @@ demo = create_ui(wire(settings))
 names = [fn.api_name for fn in demo.fns.values() if fn.api_visibility == "public"]
 print("heavy", *(name for name in {HEAVY!r} if name in sys.modules))
 print("public", *names)
-print("warned", "is lost" in str(demo.config))
+print("warned", "lost when the Space restarts" in str(demo.config))
 """
 
 
