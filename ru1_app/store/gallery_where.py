@@ -10,9 +10,9 @@ from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
 from sqlalchemy.orm import aliased
 
 from ru1_app.domain import Condition, PairKind
-from ru1_app.items import ItemState, Purpose
+from ru1_app.items import ItemState, Purpose, Role
 from ru1_app.store.filters import CONSENSUS, GAIN, Filters
-from ru1_app.store.seen_sql import FINISHED, Viewer, readable
+from ru1_app.store.seen_sql import FINISHED, Viewer, readable, waiting_for
 from ru1_app.store.tables import AnswerRow, ConsensusRow, ItemRow, RatingCategoryRow, RatingRow, RecoveryRow
 
 from ru1_app.store.tables import SampleRow, ScoreRow  # isort: skip
@@ -23,7 +23,17 @@ Clause = ColumnElement[bool]
 def where(filters: Filters, viewer: Viewer) -> list[Clause]:
     """What a case must meet."""
     known = exists().where(ItemRow.recovery_id == RecoveryRow.id, ItemRow.purpose != Purpose.WORK.value)
-    return [~known, *_of_sample(filters), *_of_recovery(filters), *_of_item(filters, viewer), *_said(filters, viewer)]
+    clauses = [
+        ~known,
+        *_of_sample(filters),
+        *_of_recovery(filters),
+        *_of_item(filters, viewer),
+        *_said(filters, viewer),
+    ]
+    tells = filters.score or filters.model or filters.flip  # what a rater is not told before the blind judgement
+    if tells and viewer.role.may(Role.RATER) and not viewer.all:
+        clauses.append(RecoveryRow.id.not_in(waiting_for(viewer)))
+    return clauses
 
 
 def judged(viewer: Viewer) -> list[Clause]:

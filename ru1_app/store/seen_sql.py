@@ -8,12 +8,13 @@ item say together, everybody reads once the item is finished.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, or_, select, true
 from sqlalchemy.orm import Session
 
 from ru1_app.domain import Case, Rating, RatingSource
-from ru1_app.items import Item, ItemState, Person, Purpose, Role
+from ru1_app.items import Item, ItemKind, ItemState, Person, Purpose, Role
 from ru1_app.store.database import Database
 from ru1_app.store.queue_sql import JUDGED
 from ru1_app.store.tables import ItemRow, RatingRow, TurnRow
@@ -46,13 +47,10 @@ def readable(viewer: Viewer) -> ColumnElement[bool]:
         return true()
     if not viewer.role.may(Role.RATER):
         return flag
-    judged = select(TurnRow.item_id).where(TurnRow.rater_id == viewer.id, TurnRow.state.in_(JUDGED))
-    open_ = (ItemRow.purpose == Purpose.WORK.value, ItemRow.state == ItemState.OPEN.value)
-    waiting = select(ItemRow.recovery_id).where(*open_, ItemRow.id.not_in(judged))  # for a blind judgement
     allowed = [
         RatingRow.rater_id == viewer.id,
-        and_(flag, RatingRow.recovery_id.not_in(waiting)),
-        RatingRow.item_id.in_(judged),
+        and_(flag, RatingRow.recovery_id.not_in(waiting_for(viewer))),
+        RatingRow.item_id.in_(_judged(viewer)),
     ]
     if viewer.role.may(Role.ADJUDICATOR):
         over = select(ItemRow.id).where(ItemRow.state != ItemState.OPEN.value)
@@ -60,15 +58,27 @@ def readable(viewer: Viewer) -> ColumnElement[bool]:
     return or_(*allowed)
 
 
+def waiting_for(viewer: Viewer) -> Select[Any]:
+    """Ids of recoveries that may still be served to the viewer for a blind judgement."""
+    open_ = (ItemRow.purpose == Purpose.WORK.value, ItemRow.state == ItemState.OPEN.value)
+    single = ItemRow.kind == ItemKind.SINGLE.value
+    return select(ItemRow.recovery_id).where(*open_, single, ItemRow.id.not_in(_judged(viewer)))
+
+
+def _judged(viewer: Viewer) -> Select[Any]:
+    return select(TurnRow.item_id).where(TurnRow.rater_id == viewer.id, TurnRow.state.in_(JUDGED))
+
+
 def judged_items(session: Session, item_ids: list[str], viewer: Viewer) -> set[str]:
     """Which of the items the viewer has judged."""
-    own = (TurnRow.rater_id == viewer.id, TurnRow.state.in_(JUDGED), TurnRow.item_id.in_(item_ids))
-    return set(session.scalars(select(TurnRow.item_id).where(*own))) if viewer.id else set()
+    return set(session.scalars(_judged(viewer).where(TurnRow.item_id.in_(item_ids)))) if viewer.id else set()
 
 
 def is_waiting(item: Item | None, judged: set[str], viewer: Viewer) -> bool:
     """Whether the item may still be served to the viewer, who must then come to it blind."""
-    if item is None or viewer.all or not viewer.role.may(Role.RATER) or item.purpose is not Purpose.WORK:
+    if item is None or viewer.all or not viewer.role.may(Role.RATER):
+        return False
+    if item.purpose is not Purpose.WORK or item.kind is not ItemKind.SINGLE:
         return False
     return item.state is ItemState.OPEN and item.id not in judged
 

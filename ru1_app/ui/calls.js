@@ -46,6 +46,6 @@
   const there = location.pathname.replace(/\/$/, '');
   if ((asked.get('item') || asked.get('view')) && !/\/(cases|lead|rate)$/.test(there)) {
     const to = asked.get('item') ? { case: asked.get('item') } : { view: asked.get('view') };
-    location.replace(`${there}/cases?${new URLSearchParams(to)}`);
+    location.replace(`${location.origin}${there}/cases?${new URLSearchParams(to)}`);
   }
 })();

@@ -88,7 +88,7 @@ def controls() -> str:
     """The filters. Counts, corruptions, models and scores are filled in by the page's script."""
     words = load_protocol()
     orders = _options(ORDERS.items())
-    steps = [(str(term.value), f"{term.value} {term.label.lower()}") for term in words.severities]
+    steps = [(str(term.value), str(term.value)) for term in words.severities]
     return (
         '<form class="ru1-filters" aria-label="Filters">'
         f'<label class="ru1-field">Order <select name="order">{orders}</select></label>'
@@ -98,7 +98,7 @@ def controls() -> str:
             _checks("verdict", [(term.code, term.label) for term in words.verdicts])
             + '<label class="ru1-field">said by <select name="verdict_of"><option value="">any judgement</option>'
             '<option value="consensus">the raters together</option></select></label>'
-            + _range("Severity", _select("severity_low", steps), _select("severity_high", steps))
+            + _range("Severity, 3 is worst", _select("severity_low", steps), _select("severity_high", steps))
             + _check("elusive", "1", "Elusive only", "Held true when seen blind, misleading beside the clean image")
             + _check("disputed", "1", "Disputed only", "Raters do not agree"),
             opened=True,

@@ -166,14 +166,15 @@ def _raters(rows: Sequence[RaterRow], names: Mapping[str, str]) -> str:
 
 
 def _rater(row: RaterRow, names: Mapping[str, str]) -> str:
-    name = escape(names.get(row.rater_id, "forgotten"))
+    known = names.get(row.rater_id, "forgotten")
+    name = escape(known)
     seen = row.judged + row.skipped
     skipped = f"{row.skipped:,} <span class='lead-quiet'>({row.skipped / seen:.0%})</span>" if row.skipped else "0"
     time = f"{row.median_seconds:.0f} s" if row.median_seconds is not None else "–"
     gold = '<span class="lead-quiet">none judged</span>'
     if row.gold:
         told = f"{row.right / row.gold:.0%} ({row.right} of {row.gold})"
-        gold = f"{lead_plots.share(row.right / row.gold, row.low, row.high, name)} {told}"
+        gold = f"{lead_plots.share(row.right / row.gold, row.low, row.high, known)} {told}"
     cells = (
         ("Judged", f"{row.judged:,}"), ("Skipped", skipped), ("Median time", time), ("Right on gold", gold),
         ("With the majority", _percent(row.with_majority)), ("With oneself", _percent(row.with_self)),

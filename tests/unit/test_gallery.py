@@ -174,6 +174,12 @@ def test_nobody_finds_what_they_may_not_read(any_store: Store, cases: list[Case]
     assert gallery.facets(Filters(), rater).counts["verdict"] == {"misleading": 1, "unusable": 1}
     assert ids(any_store, visitor, verdict=("misleading",), verdict_of="consensus") == set()
     assert ids(any_store, LEAD, verdict=("misleading",), verdict_of="consensus") == a
+    for tells in ({"model": (cases[0].recovery.model.id,)}, {"score": "ssim.gain"}):  # of what is still to be judged
+        assert [cases[0].id in ids(any_store, viewer, **tells) for viewer in (rater, other, LEAD)] == [
+            True,
+            False,
+            True,
+        ]
     (card,) = gallery.cards([cases[0].id], other)
     assert (card.waiting, card.model, card.said) == (True, "", ())
     case = any_store.case(cases[0].id)
