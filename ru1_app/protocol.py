@@ -126,14 +126,14 @@ def check_judgement(
 def _check_severity(protocol: Protocol, value: int, name: str) -> None:
     allowed = [term.value for term in protocol.severities]
     if isinstance(value, bool) or not isinstance(value, int) or value not in allowed:
-        raise InvalidInput(f"The {name} is {value!r}; it must be a whole number from 0 to {max(allowed)}.")
+        raise InvalidInput(f"The {name} is {repr(value)[:64]}; it must be a whole number from 0 to {max(allowed)}.")
 
 
 def _find(terms: tuple[T, ...], code: str, kind: str) -> T:
     for term in terms:
         if term.code == code:
             return term
-    raise InvalidInput(f"{code!r} is not a known {kind}; use one of {', '.join(t.code for t in terms)}.")
+    raise InvalidInput(f"{code[:64]!r} is not a known {kind}; use one of {', '.join(t.code for t in terms)}.")
 
 
 def _verdict(entry: Mapping[str, Any]) -> VerdictTerm:

@@ -147,7 +147,7 @@ class App:
         """What a lead looks at and does."""
         from ru1_app.rating.lead import Leading
 
-        return Leading(self.store, self.people, self.reports)
+        return Leading(self.store, self.people, self.reports, overlap=self.overlap)
 
     @property
     def overlap(self) -> Overlap:

@@ -20,7 +20,7 @@ def wilson(right: int, total: int, z: float = 1.96) -> tuple[float, float]:
     share, spread = right / total, z * z / total
     middle = (share + spread / 2) / (1 + spread)
     half = z * math.sqrt(share * (1 - share) / total + spread / (4 * total)) / (1 + spread)
-    return max(0.0, middle - half), min(1.0, middle + half)
+    return (max(0.0, middle - half) if right else 0.0), (min(1.0, middle + half) if right < total else 1.0)
 
 
 def entropy(verdicts: Collection[Hashable]) -> float | None:

@@ -88,17 +88,19 @@ def overlap(
     raters: Annotated[int, typer.Argument(min=1, max=100, help="How many raters it should have.")],
     json_: Json = False,
 ) -> None:
-    """Change how many raters an item gets; a finished one is opened again where that is more."""
+    """Change how many raters an item gets: it is opened for more, and done where there are enough who agree."""
     from datetime import UTC, datetime
+    from functools import partial
 
-    from ru1_app.items import ItemState
-    from ru1_app.store.queue_sql import Queue
+    from ru1_app.rating.policy import settle
+    from ru1_app.store.judgements_sql import Judgements
     from ru1_app.wiring import wire
 
-    queue = Queue(wire().store.database)
-    state = ItemState.OPEN if queue.item(item).count < raters else queue.item(item).state
-    changed = queue.change(item, CLI, datetime.now(UTC), {"overlap": raters, "state": state.value})
-    show({"id": changed.id, "overlap": changed.overlap, "state": changed.state}, json_, [f"{item}: {raters} raters."])
+    app = wire()
+    policy = partial(settle, overlap=app.overlap)
+    changed = Judgements(app.store.database).want(item, raters, CLI, datetime.now(UTC), policy)
+    told = f"{item}: {changed.overlap} raters; it is {changed.state}."
+    show({"id": changed.id, "overlap": changed.overlap, "state": changed.state}, json_, [told])
 
 
 def report(json_: Json = False) -> None:

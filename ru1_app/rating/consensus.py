@@ -58,7 +58,7 @@ def agreed_of(judged: Iterable[Label], now: datetime) -> list[Agreed]:
                 verdict=verdict,
                 severity=last.severity if last else middle(ratings),
                 raters=len(ratings),
-                share=winner.share if winner else 0.0,
+                share=_share(ratings, last) if last else winner.share if winner else 0.0,
                 modelled=str(model[0]) if model[0] else None,
                 certainty=model[1] if ratings else None,
                 elusive=elusive(ratings, reveal.get(id_, [])),
@@ -67,6 +67,11 @@ def agreed_of(judged: Iterable[Label], now: datetime) -> list[Agreed]:
             )
         )
     return rows
+
+
+def _share(ratings: Sequence[Rating], settled: Rating) -> float:
+    """Of the raters, those who say what was settled."""
+    return sum(each.verdict is settled.verdict for each in ratings) / max(1, len(ratings))
 
 
 def middle(ratings: Sequence[Rating]) -> int | None:

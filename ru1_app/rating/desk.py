@@ -6,6 +6,7 @@ given out only after the rater's own blind judgement is stored.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,10 +16,22 @@ from typing import Any
 from ru1_app.domain import Case, Rating, RatingSource, Stage
 from ru1_app.errors import Conflict, Forbidden, InvalidInput, NotFound
 from ru1_app.gold import Grade, gold_key_from, grade
-from ru1_app.items import PAIR_STAGE, Draft, Item, ItemKind, Person, Purpose, Role, Turn, TurnState
+from ru1_app.items import (
+    PAIR_STAGE,
+    STAGES,
+    Draft,
+    Item,
+    ItemKind,
+    ItemState,
+    Person,
+    Purpose,
+    Role,
+    Turn,
+    TurnState,
+)
 from ru1_app.protocol import load_protocol
 from ru1_app.rating import policy
-from ru1_app.rating.forms import Context, rating_of, reason_of, vote_of
+from ru1_app.rating.forms import Context, draft_of, rating_of, reason_of, vote_of
 from ru1_app.rating.gate import Gate, Gatekeeper
 from ru1_app.rating.people import need
 from ru1_app.rating.policy import AGAIN_GAP, UNDO_DEPTH, Overlap
@@ -28,6 +41,7 @@ from ru1_app.store.sql import Store
 
 UPCOMING = 2  # items whose images the page loads ahead
 MAX_TAB = 64
+ITEM = re.compile(r"[0-9A-Za-z_-]{1,64}")  # an id
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +120,8 @@ class Desk:
         need(person, Role.RATER)
         taker = self._taker(person, tab)
         gate = self._gates.gate(person)
-        found = self._queue.current(taker) or self._take(taker, gate, hint)
+        hinted = hint if isinstance(hint, str) and ITEM.fullmatch(hint) else ""
+        found = self._queue.current(taker) or self._take(taker, gate, hinted)
         return self._view(person, taker, self._served(*found, taker) if found else None, gate)
 
     def heartbeat(self, person: Person, tab: str, item_id: str) -> int:
@@ -116,16 +131,24 @@ class Desk:
             Conflict: it went to somebody else, or to another tab.
         """
         need(person, Role.RATER)
-        self._queue.beat(item_id, self._taker(person, tab))
+        self._queue.beat(_known(item_id), self._taker(person, tab))
         return self._options.lease_seconds
 
     def save_draft(
         self, person: Person, tab: str, item_id: str, stage: str, body: Mapping[str, Any] | None
     ) -> datetime:
-        """Keep what is filled in."""
+        """Keep what is filled in.
+
+        Raises:
+            InvalidInput: it is no draft, or too large a one.
+            NotFound: the item was not served to this person.
+            Conflict: the item is at another stage, or in another tab.
+        """
         need(person, Role.RATER)
         now = self._taker(person, tab).now
-        self._queue.save_draft(Draft(item_id, person.id, stage, body or {}, now))
+        if stage not in (*STAGES, PAIR_STAGE):
+            raise InvalidInput(f"There is no stage {str(stage)[:64]!r}.")
+        self._queue.save_draft(Draft(_known(item_id), person.id, stage, draft_of(body), now), tab)
         return now
 
     def submit(self, person: Person, tab: str, item_id: str, stage: str, form: Mapping[str, Any]) -> Submitted:
@@ -139,8 +162,8 @@ class Desk:
         need(person, Role.RATER)
         taker = self._taker(person, tab)
         item, turn = self._own(item_id, taker)
-        if stage not in [each.value for each in Stage] or item.kind is ItemKind.PAIR:
-            raise InvalidInput(f"There is no stage {stage!r} for this item.")
+        if stage not in STAGES or item.kind is ItemKind.PAIR:
+            raise InvalidInput(f"There is no stage {str(stage)[:64]!r} for this item.")
         case = self._store.case(item.recovery_id)
         context = self._context(item, turn, case, taker, stage)
         rating = rating_of(form, Stage(stage), context)
@@ -161,13 +184,13 @@ class Desk:
     def finish(self, person: Person, tab: str, item_id: str) -> TurnView:
         """Leave the later stages of a judged item out, and go on."""
         need(person, Role.RATER)
-        self._queue.close(item_id, self._taker(person, tab))
+        self._queue.close(_known(item_id), self._taker(person, tab))
         return self.next_item(person, tab)
 
     def skip(self, person: Person, tab: str, item_id: str, reason: Any) -> TurnView:
         """Give an item back to the pool, with a reason, and go on."""
         need(person, Role.RATER)
-        if self._queue.item(item_id).purpose is Purpose.TRAINING:
+        if self._queue.item(_known(item_id)).purpose is Purpose.TRAINING:
             raise InvalidInput("Training items cannot be skipped; “cannot tell” is an answer too.")
         self._queue.skip(item_id, self._taker(person, tab), reason_of(reason))
         return self.next_item(person, tab)
@@ -183,15 +206,15 @@ class Desk:
         need(person, Role.RATER)
         taker = self._taker(person, tab)
         past = self._undoable(person)
-        at = self._queue.current(taker)
+        at, reopened = self._queue.current(taker), None
         if at is not None and at[1].state is TurnState.RATED:
             reopened = self._judgements.own(at[0].id, person.id, at[1].round, at[1].stage)
-            if reopened is not None:  # undo was pressed before: leave it as it was, and go further back
-                self._queue.close(at[0].id, taker)
-                older = [each for each in past if each.judgement.created_at < reopened.created_at]
-                past = older
+        if reopened is not None:  # undo was pressed before: go further back
+            past = [each for each in past if each.judgement.created_at < reopened.created_at]
         if not past:
             raise Conflict(f"There is nothing to undo; the last {UNDO_DEPTH} submits can be.")
+        if at is not None and reopened is not None:  # what was reopened stays as it was
+            self._queue.close(at[0].id, taker)
         last = past[0]
         stage, turn = last.stage, self._queue.turn(last.item_id, taker)
         if stage == Stage.BLIND.value and Stage.REVEAL.value in turn.opened:
@@ -209,9 +232,15 @@ class Desk:
 
         Raises:
             Forbidden: the person is no adjudicator, or has rated the item.
+            Conflict: raters are not done with it; a lead may settle it all the same.
+            InvalidInput: it is gold, for training, or a pair.
         """
         need(person, Role.ADJUDICATOR)
-        item = self._queue.item(item_id)
+        item = self._queue.item(_known(item_id))
+        if item.state is ItemState.OPEN and not person.role.may(Role.LEAD):  # so is gold, which is not told apart
+            raise Conflict("Raters are not done with this item; it can be settled once they are.")
+        if item.purpose is not Purpose.WORK or item.kind is ItemKind.PAIR:
+            raise InvalidInput("Only single recoveries of the work can be settled; gold, training and pairs cannot.")
         ratings, _ = self._judgements.of_item(item_id)
         if any(each.rater_id == person.id and each.source is RatingSource.RATER for each in ratings):
             raise Forbidden("You have rated this item yourself; another adjudicator must settle it.")
@@ -228,7 +257,7 @@ class Desk:
         return self._queue.item(item_id)
 
     def _taker(self, person: Person, tab: str) -> Taker:
-        if not isinstance(tab, str) or not 0 < len(tab) <= MAX_TAB:
+        if not isinstance(tab, str) or not 0 < len(tab) <= MAX_TAB or not tab.isprintable():
             raise InvalidInput("The browser tab has no name. Reload the page.")
         return Taker(person.id, tab, self._now(), self._options.lease_seconds)
 
@@ -245,7 +274,7 @@ class Desk:
         return found or self._queue.take(taker, Purpose.WORK, hint)
 
     def _own(self, item_id: str, taker: Taker) -> tuple[Item, Turn]:
-        return self._queue.item(item_id), self._queue.turn(item_id, taker)
+        return self._queue.item(_known(item_id)), self._queue.turn(item_id, taker)
 
     def _context(self, item: Item, turn: Turn, case: Case, taker: Taker, stage: str) -> Context:
         own = None
@@ -316,14 +345,26 @@ class Desk:
     def _view(self, person: Person, taker: Taker, served: Served | None, gate: Gate) -> TurnView:
         upcoming: tuple[tuple[str, Case], ...] = ()
         if gate.passed:
-            ahead = self._queue.upcoming(taker, UPCOMING + 1)
-            shown = served.item.id if served else ""
-            waiting = [item for item in ahead if item.id != shown and item.kind is ItemKind.SINGLE][:UPCOMING]
-            upcoming = tuple((item.id, self._store.case(item.recovery_id)) for item in waiting)
+            upcoming = tuple((item.id, self._store.case(item.recovery_id)) for item in self._ahead(taker, served))
         draft = self._queue.draft(served.item.id, person.id) if served else None
         if draft is not None and served is not None and draft.stage != served.stage:
             draft = None
         return TurnView(served, upcoming, draft, self._progress(person, taker, gate))
+
+    def _ahead(self, taker: Taker, served: Served | None) -> list[Item]:
+        """What comes next, gold among it: an item that was not announced would be known for gold."""
+        held = served is not None and served.turn.state is TurnState.HELD
+        done, shown = self._gates.finished(taker.rater_id) + held, served.item.id if served else ""
+        kinds = [policy.kind_of_turn(taker.rater_id, done + turn, self._options.seed) for turn in range(UPCOMING)]
+        waiting: dict[Purpose, list[Item]] = {}
+        for purpose in (Purpose.WORK, *([Purpose.GOLD] if "gold" in kinds else [])):
+            found = self._queue.upcoming(taker, UPCOMING + 1, purpose)
+            waiting[purpose] = [item for item in found if item.id != shown and item.kind is ItemKind.SINGLE]
+        ahead = []
+        for kind in kinds:
+            if some := (kind == "gold" and waiting[Purpose.GOLD]) or waiting[Purpose.WORK]:
+                ahead.append(some.pop(0))
+        return ahead
 
     def _progress(self, person: Person, taker: Taker, gate: Gate) -> Progress:
         today, total = self._gates.counts(person.id, taker.now)
@@ -332,3 +373,10 @@ class Desk:
 
     def _undoable(self, person: Person) -> list[Submit]:
         return self._judgements.submits(person.id, UNDO_DEPTH)
+
+
+def _known(item_id: Any) -> str:
+    """The id of an item; `NotFound` where it cannot be one."""
+    if not isinstance(item_id, str) or not ITEM.fullmatch(item_id):
+        raise NotFound(f"There is no item {str(item_id)[:64]!r} in the queue.")
+    return item_id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from ru1_app.protocol import Protocol, check_judgement
 
 REQUEST = re.compile(r"[0-9a-f-]{8,64}")
 LONGEST = 24 * 3600 * 1000  # milliseconds
+MAX_DRAFT = 20_000  # bytes as JSON
 MAX_REASON = 200
 GLOBAL = range(1, 6)
 CONFIDENCE = range(1, 4)
@@ -43,6 +45,7 @@ def rating_of(form: Mapping[str, Any], stage: Stage, context: Context) -> Rating
     Raises:
         InvalidInput: a field is missing, of another kind, or breaks a rule of the taxonomy.
     """
+    _check_form(form)
     make = _answer if stage is Stage.ANSWER else _judged
     values = make(form, context)
     if stage is Stage.REVEAL:
@@ -73,6 +76,7 @@ def vote_of(form: Mapping[str, Any], sides: tuple[str, str], context: Context) -
     Raises:
         InvalidInput: a field is missing or of another kind.
     """
+    _check_form(form)
     return PairVote(
         id=judgement_id(form.get("request_id"), context.item.id, context.turn, "pair", context.source.value),
         item_id=context.item.id,
@@ -100,6 +104,25 @@ def reason_of(text: Any) -> str:
     if not isinstance(text, str) or not 0 < len(text.strip()) <= MAX_REASON:
         raise InvalidInput(f"Say why you skip it, in 1 to {MAX_REASON} characters.")
     return check_comment(text.strip())
+
+
+def draft_of(body: Any) -> dict[str, Any]:
+    """What is filled in, to be kept as it is.
+
+    Raises:
+        InvalidInput: it is no object, it is too large, or JSON cannot say it.
+    """
+    if body is None:
+        return {}
+    if not isinstance(body, Mapping):
+        raise InvalidInput("A draft must be an object with a value for each field. Reload the page.")
+    try:
+        size = len(json.dumps(body, allow_nan=False, ensure_ascii=False).encode())
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInput("The draft holds a value that cannot be stored. Reload the page.") from error
+    if size > MAX_DRAFT:
+        raise InvalidInput(f"The draft has {size} bytes; up to {MAX_DRAFT} are kept.")
+    return dict(body)
 
 
 def impact_of(case: Case) -> AnswerImpact:
@@ -167,12 +190,25 @@ def regions_of(raw: Any) -> tuple[Region, ...]:
     found = []
     for box in raw:
         corners = [box.get(name) for name in ("x0", "y0", "x1", "y1")] if isinstance(box, Mapping) else []
-        numbers = [float(v) for v in corners if isinstance(v, int | float) and not isinstance(v, bool)]
+        numbers = [_number(v) for v in corners if isinstance(v, int | float) and not isinstance(v, bool)]
         category = box.get("category") if isinstance(box, Mapping) else None
         if len(numbers) != 4 or not all(map(math.isfinite, numbers)) or not isinstance(category, str | None):
             raise InvalidInput("A box did not arrive whole. Remove it and draw it again.")
         found.append(Region(numbers[0], numbers[1], numbers[2], numbers[3], category or None))
     return tuple(found)
+
+
+def _number(value: float) -> float:
+    """A number of any length; one that no float holds is infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def _check_form(form: Any) -> None:
+    if not isinstance(form, Mapping):
+        raise InvalidInput("A judgement must be an object with a value for each field. Reload the page.")
 
 
 def _categories(raw: Any) -> dict[str, int]:
@@ -193,7 +229,7 @@ def _word(form: Mapping[str, Any], name: str, words: list[str], label: str) -> s
     if value in (None, ""):
         raise InvalidInput(f"Choose the {label} first.")
     if not isinstance(value, str) or value not in words:
-        raise InvalidInput(f"{value!r} is not a known {label}; use one of {', '.join(words)}.")
+        raise InvalidInput(f"{str(value)[:64]!r} is not a known {label}; use one of {', '.join(words)}.")
     return value
 
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from ru1_app.errors import InvalidInput
-from ru1_app.items import Item, ItemKind, ItemState, Person, Purpose, Role
+from ru1_app.items import Item, ItemKind, Person, Purpose, Role
 from ru1_app.rating.consensus import recompute
 from ru1_app.rating.people import need
+from ru1_app.rating.policy import Overlap, settle
 from ru1_app.rating.reports import Report, Reports
 from ru1_app.store.audit_sql import broken
 from ru1_app.store.gallery_sql import Card, GallerySql
+from ru1_app.store.judgements_sql import Judgements
 from ru1_app.store.labels_sql import Labels
 from ru1_app.store.people_sql import People
-from ru1_app.store.queue_sql import Queue
 from ru1_app.store.seen_sql import Viewer
 from ru1_app.store.sql import Store
 
@@ -42,10 +44,12 @@ class Leading:
     """Safe to use from many threads and processes."""
 
     def __init__(
-        self, store: Store, people: People, reports: Reports, clock: Callable[[], datetime] | None = None
-    ) -> None:
+        self, store: Store, people: People, reports: Reports, clock: Callable[[], datetime] | None = None,
+        overlap: Overlap | None = None,
+    ) -> None:  # fmt: skip
         self._store, self._people, self._reports = store, people, reports
-        self._labels, self._queue = Labels(store.database), Queue(store.database)
+        self._labels, self._judgements = Labels(store.database), Judgements(store.database)
+        self._policy = partial(settle, overlap=overlap or Overlap())
         self._cases = GallerySql(store.database)
         self._now = clock or (lambda: datetime.now(UTC))
 
@@ -79,7 +83,8 @@ class Leading:
         return len(recompute(self._labels, self._now()))
 
     def overlap(self, person: Person, some_id: str, raters: Any) -> Item:
-        """Change how many raters an item wants, by its id or that of its case; a finished one is opened for more.
+        """Change how many raters an item wants, by its id or that of its case: it is opened for more, and done where
+        there are enough who agree.
 
         Raises:
             Forbidden: the person is no lead.
@@ -93,7 +98,4 @@ class Leading:
         item = next((each for each in work if each.id == some_id or each.kind is ItemKind.SINGLE), None)
         if item is None:
             raise InvalidInput("That case is not in the queue.")
-        values: dict[str, Any] = {"overlap": raters}
-        if item.count < raters and item.state in (ItemState.DONE, ItemState.DISPUTED):
-            values["state"] = ItemState.OPEN.value
-        return self._queue.change(item.id, person.id, self._now(), values)
+        return self._judgements.want(item.id, raters, person.id, self._now(), self._policy)

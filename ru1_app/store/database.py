@@ -59,9 +59,11 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session that only reads; `Unavailable` where that fails."""
+        """A session that only reads; `Unavailable` where that fails, `InvalidInput` for a text that no row can hold."""
         try:
             with self._reader() as session:
                 yield session
         except DBAPIError as error:
             raise Unavailable("The database could not be read. Try again in a moment.") from error
+        except UnicodeEncodeError as error:
+            raise InvalidInput("A text holds a character that nothing stored can hold. Type it again.") from error

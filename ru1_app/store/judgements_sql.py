@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, aliased, selectinload
 
 from ru1_app.domain import Rating, RatingSource, Stage
-from ru1_app.errors import Conflict
+from ru1_app.errors import Conflict, InvalidInput
 from ru1_app.items import PAIR_STAGE, Item, ItemState, PairVote, Purpose, TurnState
 from ru1_app.store import audit_sql
 from ru1_app.store.database import Database
@@ -18,7 +19,7 @@ from ru1_app.store.desk_rows import from_vote, to_item, to_vote
 from ru1_app.store.queue_sql import Taker, drop_draft, item_row, turn_row
 from ru1_app.store.rows import from_rating, to_rating
 from ru1_app.store.sql import check_superseded
-from ru1_app.store.tables import ItemRow, PairVoteRow, RatingRow
+from ru1_app.store.tables import ItemRow, PairVoteRow, RatingRow, TurnRow
 
 TWICE = "You have judged this already. Undo the judgement to change it."
 Judgement = Rating | PairVote
@@ -75,10 +76,12 @@ class Judgements:
 
         def write(session: Session) -> bool:
             kind: type[RatingRow | PairVoteRow] = RatingRow if isinstance(judgement, Rating) else PairVoteRow
-            if session.get(kind, judgement.id) is not None:
-                return False
             item = item_row(session, judgement.item_id or "", lock=True)
+            if session.get(kind, judgement.id) is not None:  # looked for with the lock held: twice at one moment too
+                return False
             turn = turn_row(session, item.id, judgement.rater_id)
+            if turn.state == TurnState.SKIPPED.value:
+                raise Conflict("You have skipped this item. Take the next one.")
             if turn.stage != stage:
                 raise Conflict(TWICE)
             _keep(session, judgement)
@@ -100,7 +103,7 @@ class Judgements:
         return self._database.write(write, TWICE)
 
     def adjudicate(self, rating: Rating, taker: Taker) -> None:
-        """Store an adjudicator's judgement beside those of the raters; it settles the item.
+        """Store an adjudicator's judgement beside those of the raters; it settles the item. Once more changes nothing.
 
         Raises:
             Conflict: this adjudicator has judged it already.
@@ -108,12 +111,32 @@ class Judgements:
 
         def write(session: Session) -> None:
             item = item_row(session, rating.item_id or "", lock=True)
+            if session.get(RatingRow, rating.id) is not None:
+                return
             _keep(session, rating)
             item.state = ItemState.ADJUDICATED.value
             told = {"judgement": rating.id, "verdict": rating.verdict.value, "supersedes": rating.supersedes}
             audit_sql.append(session, rating.rater_id, "adjudicated", item.id, told, taker.now)
 
         self._database.write(write, TWICE)
+
+    def want(self, item_id: str, overlap: int, actor: str, now: datetime, policy: Policy) -> Item:
+        """Change how many raters an item gets; `policy` says how far it is then. What was adjudicated stays so.
+
+        Raises:
+            InvalidInput: the item is gold or for training, which every rater gets.
+        """
+
+        def write(session: Session) -> Item:
+            item = item_row(session, item_id, lock=True)
+            if item.purpose != Purpose.WORK.value:
+                raise InvalidInput("Gold and training items are for every rater; that cannot be changed.")
+            item.overlap = overlap
+            _settle(session, item, policy, False)
+            audit_sql.append(session, actor, "item_changed", item_id, {"overlap": overlap, "state": item.state}, now)
+            return to_item(item)
+
+        return self._database.write(write)
 
     def own(self, item_id: str, rater_id: str, round_: int, stage: str) -> Judgement | None:
         """The rater's valid judgement of an item at a stage."""
@@ -123,7 +146,8 @@ class Judgements:
                 vote = session.scalars(votes.where(PairVoteRow.round == round_)).first()
                 return to_vote(vote) if vote else None
             own = (RatingRow.item_id == item_id, RatingRow.rater_id == rater_id, RatingRow.round == round_)
-            row = session.scalars(valid_ratings().where(*own, RatingRow.stage == stage)).first()
+            at = (RatingRow.stage == stage, RatingRow.source == RatingSource.RATER.value)
+            row = session.scalars(valid_ratings().where(*own, *at)).first()
             return to_rating(row) if row else None
 
     def of_training(self, rater_id: str) -> list[tuple[Item, Rating]]:
@@ -147,11 +171,16 @@ class Judgements:
             return [to_rating(row) for row in ratings], [to_vote(row) for row in votes]
 
     def submits(self, rater_id: str, count: int) -> list[Submit]:
-        """The rater's last submits that can be corrected, newest first: all but those of training items."""
+        """The rater's last submits that can be corrected, newest first.
+
+        Not those of training items, nor of an item that was given to the rater once more since.
+        """
         with self._database.read() as session:
             own = (RatingRow.rater_id == rater_id, RatingRow.source == RatingSource.RATER.value)
             work = ItemRow.purpose != Purpose.TRAINING.value
-            ratings = valid_ratings().join(ItemRow, ItemRow.id == RatingRow.item_id).where(*own, work)
+            same = (TurnRow.item_id == RatingRow.item_id, TurnRow.rater_id == rater_id)
+            later = select(TurnRow.round).where(*same, TurnRow.round > RatingRow.round).exists()
+            ratings = valid_ratings().join(ItemRow, ItemRow.id == RatingRow.item_id).where(*own, work, ~later)
             rows = session.scalars(ratings.order_by(RatingRow.created_at.desc(), RatingRow.id).limit(count))
             found = [Submit(row.item_id or "", row.stage, row.round, to_rating(row)) for row in rows]
             votes = valid_votes().where(PairVoteRow.rater_id == rater_id)

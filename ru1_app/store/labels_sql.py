@@ -53,23 +53,20 @@ class Labels:
         self._database = database
 
     def ratings(self, purposes: Sequence[Purpose] = (Purpose.WORK,)) -> Iterator[Label]:
-        """Every valid judgement by raters and adjudicators of items of these purposes, in the order of their ids."""
-        last = ""
-        while True:
-            query = (
-                valid_ratings()
-                .add_columns(ItemRow)
-                .join(ItemRow, ItemRow.id == RatingRow.item_id)
-                .where(ItemRow.purpose.in_([each.value for each in purposes]), RatingRow.id > last)
-                .order_by(RatingRow.id)
-                .limit(PAGE)
-            )
-            with self._database.read() as session:
-                page = [Label(to_item(item), to_rating(row)) for row, item in session.execute(query)]
-            yield from page
-            if len(page) < PAGE:
-                return
-            last = page[-1].rating.id
+        """Every valid judgement by raters and adjudicators of items of these purposes, in the order of their ids.
+
+        One query, read piece by piece: a correction that comes meanwhile is not seen beside what it corrects.
+        """
+        query = (
+            valid_ratings()
+            .add_columns(ItemRow)
+            .join(ItemRow, ItemRow.id == RatingRow.item_id)
+            .where(ItemRow.purpose.in_([each.value for each in purposes]))
+            .order_by(RatingRow.id)
+        )
+        with self._database.read() as session:
+            rows = session.execute(query.execution_options(yield_per=PAGE))
+            yield from (Label(to_item(item), to_rating(row)) for row, item in rows)
 
     def votes(self) -> Iterator[tuple[Item, PairVote]]:
         """Every valid pair vote with its item."""

@@ -72,7 +72,10 @@ class Queue:
                 audit_sql.append(session, actor, "items_added", "queue", {"count": len(fresh)}, now)
             return len(fresh)
 
-        return self._database.write(write, "The same item was added at this moment. Try again.")
+        try:
+            return self._database.write(write)
+        except Conflict:  # another process added the same at this moment: then it is known now
+            return self._database.write(write, "The same item was added at this moment. Try again.")
 
     def item(self, item_id: str) -> Item:
         """The item of that id, or `NotFound`."""
@@ -115,14 +118,15 @@ class Queue:
     def current(self, taker: Taker) -> tuple[Item, Turn] | None:
         """What this tab is at: an item whose later stages are open, or a live lease, which is renewed.
 
-        A lease that the same rater holds in a tab that has gone silent is taken over.
+        What the same rater is at in a tab that has gone silent is taken over, until its lease ends.
         """
 
         def write(session: Session) -> tuple[Item, Turn] | None:
             own = TurnRow.rater_id == taker.rater_id
             open_ = and_(TurnRow.state == TurnState.RATED.value, TurnRow.tab == taker.tab)
             at_hand = or_(TurnRow.tab == taker.tab, TurnRow.expires_at < taker.fresh)
-            held = and_(TurnRow.state == TurnState.HELD.value, TurnRow.expires_at > taker.now, at_hand)
+            live = TurnRow.state.in_((TurnState.HELD.value, TurnState.RATED.value))
+            held = and_(live, TurnRow.expires_at > taker.now, at_hand)
             query = select(TurnRow).where(own, or_(open_, held))
             # "rated" sorts after "held": what was begun is finished first
             row = session.scalars(query.order_by(TurnRow.state.desc(), TurnRow.expires_at.desc()).limit(1)).first()
@@ -159,12 +163,12 @@ class Queue:
             row = session.scalars(done.order_by(TurnRow.finished_at.desc()).offset(gap).limit(1)).first()
             return None if row is None else (to_item(row), to_turn(_lease(session, row, taker, 1)))
 
-        return self._database.write(write)
+        return self._database.write(write, "Another tab of yours took the same item at this moment. Try again.")
 
-    def upcoming(self, taker: Taker, count: int) -> list[Item]:
+    def upcoming(self, taker: Taker, count: int, purpose: Purpose = Purpose.WORK) -> list[Item]:
         """The items that would be served next, without a lease."""
         with self._database.read() as session:
-            rows = session.scalars(_open(taker, Purpose.WORK).order_by(ItemRow.rank).limit(count))
+            rows = session.scalars(_open(taker, purpose).order_by(ItemRow.rank).limit(count))
             return [to_item(row) for row in rows]
 
     def open_count(self, taker: Taker, most: int = 1000) -> int:
@@ -207,7 +211,7 @@ class Queue:
         """Note that a stage is shown to the rater, and return when it was first."""
 
         def write(session: Session) -> datetime:
-            row = turn_row(session, item_id, taker.rater_id)
+            row = turn_row(session, item_id, taker.rater_id, lock=True)
             if stage not in row.opened:
                 row.opened = {**row.opened, stage: taker.now.isoformat()}
             return datetime.fromisoformat(row.opened[stage])
@@ -222,7 +226,9 @@ class Queue:
         """
 
         def write(session: Session) -> None:
-            row = turn_row(session, item_id, taker.rater_id)
+            row = turn_row(session, item_id, taker.rater_id, lock=True)
+            if row.state == TurnState.SKIPPED.value:
+                return  # asked once more
             if row.state in JUDGED:
                 raise Conflict("This item was judged already. Undo the judgement to change it.")
             row.state, row.stage, row.reason, row.finished_at = TurnState.SKIPPED.value, "", reason, taker.now
@@ -235,7 +241,7 @@ class Queue:
         """Leave what is left of a judged item: its later stages, or a judgement that was reopened."""
 
         def write(session: Session) -> None:
-            row = turn_row(session, item_id, taker.rater_id)
+            row = turn_row(session, item_id, taker.rater_id, lock=True)
             if row.state == TurnState.RATED.value:
                 row.state, row.stage = TurnState.DONE.value, ""
                 drop_draft(session, item_id, taker.rater_id)
@@ -246,7 +252,7 @@ class Queue:
         """Open a judged item again at a stage, for a correction."""
 
         def write(session: Session) -> tuple[Item, Turn]:
-            row = session.get(TurnRow, (item_id, taker.rater_id, round_))
+            row = session.get(TurnRow, (item_id, taker.rater_id, round_), with_for_update=True)
             if row is None or row.state not in JUDGED:
                 raise NotFound("There is no judgement of yours to correct here.")
             row.state, row.stage = TurnState.RATED.value, stage
@@ -261,15 +267,20 @@ class Queue:
             row = session.get(DraftRow, (item_id, rater_id))
             return to_draft(row) if row else None
 
-    def save_draft(self, draft: Draft) -> None:
-        """Keep what is filled in; an empty body forgets it.
+    def save_draft(self, draft: Draft, tab: str | None = None) -> None:
+        """Keep what is filled in, in this tab where one is named; an empty body forgets it.
 
         Raises:
             NotFound: the item was never served to the rater.
+            Conflict: the item is at another stage, or in another tab.
         """
 
         def write(session: Session) -> None:
-            turn_row(session, draft.item_id, draft.rater_id)
+            turn = turn_row(session, draft.item_id, draft.rater_id, lock=True)
+            if tab not in (None, turn.tab):
+                raise Conflict(LOST)
+            if turn.stage != draft.stage:
+                raise Conflict("This stage was sent or left already; there is nothing to fill in any more.")
             drop_draft(session, draft.item_id, draft.rater_id)
             if draft.body:
                 row = DraftRow(
@@ -290,10 +301,11 @@ def item_row(session: Session, item_id: str, *, lock: bool = False) -> ItemRow:
     return row
 
 
-def turn_row(session: Session, item_id: str, rater_id: str) -> TurnRow:
-    """The row of a rater's last turn at an item; `NotFound` where it was never served."""
+def turn_row(session: Session, item_id: str, rater_id: str, *, lock: bool = False) -> TurnRow:
+    """The row of a rater's last turn at an item, locked where asked; `NotFound` where it was never served."""
     own = (TurnRow.item_id == item_id, TurnRow.rater_id == rater_id)
-    row = session.scalars(select(TurnRow).where(*own).order_by(TurnRow.round.desc()).limit(1)).first()
+    query = select(TurnRow).where(*own).order_by(TurnRow.round.desc()).limit(1)
+    row = session.scalars(query.with_for_update() if lock else query).first()
     if row is None:
         raise NotFound("This item was not given to you. Take the next one.")
     return row
@@ -342,22 +354,24 @@ def _taken(taker: Taker) -> ColumnElement[bool]:
     return or_(TurnRow.state.in_(OVER), elsewhere)
 
 
+def _by_others(taker: Taker) -> tuple[ColumnElement[bool], ...]:
+    """Of turns: live leases of other raters; those of second rounds take no place."""
+    live = (TurnRow.state == TurnState.HELD.value, TurnRow.expires_at > taker.now, TurnRow.round == 0)
+    return (*live, TurnRow.rater_id != taker.rater_id)
+
+
 def _held_by_others(taker: Taker) -> ColumnElement[int]:
-    live = (TurnRow.state == TurnState.HELD.value, TurnRow.expires_at > taker.now, TurnRow.rater_id != taker.rater_id)
-    count = select(func.count()).select_from(TurnRow).where(TurnRow.item_id == ItemRow.id, *live)
+    count = select(func.count()).select_from(TurnRow).where(TurnRow.item_id == ItemRow.id, *_by_others(taker))
     return count.correlate(ItemRow).scalar_subquery()
 
 
 def _wanted(session: Session, row: ItemRow, taker: Taker) -> bool:
-    """Whether the locked item still has a place for this rater."""
+    """Whether the locked item still has a place for this rater, who has not judged it in another tab meanwhile."""
     session.refresh(row, ["count", "overlap", "state"])
-    held = session.scalar(
-        select(func.count()).select_from(TurnRow).where(
-            TurnRow.item_id == row.id, TurnRow.state == TurnState.HELD.value, TurnRow.expires_at > taker.now,
-            TurnRow.rater_id != taker.rater_id,
-        )
-    )  # fmt: skip
-    return row.state == ItemState.OPEN.value and row.count + (held or 0) < row.overlap
+    of_item = select(func.count()).select_from(TurnRow).where(TurnRow.item_id == row.id)
+    held = session.scalar(of_item.where(*_by_others(taker))) or 0
+    own = session.scalar(of_item.where(TurnRow.rater_id == taker.rater_id, _taken(taker)))
+    return not own and row.state == ItemState.OPEN.value and row.count + held < row.overlap
 
 
 def _lease(session: Session, item: ItemRow, taker: Taker, round_: int) -> TurnRow:

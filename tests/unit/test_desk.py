@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from ru1_app.agreement.intervals import wilson
 from ru1_app.config import Settings
 from ru1_app.domain import Case, Rating, Stage
 from ru1_app.errors import Conflict, Forbidden, InvalidInput, NotFound
 from ru1_app.flagging import FlagForm, flag
-from ru1_app.gold import gold_key_from
+from ru1_app.gold import gold_key_from, make_set
 from ru1_app.items import ItemState, Origin, PairChoice, Person, Purpose, Role, TurnState
 from ru1_app.rating.desk import Desk, Options, TurnView
 from ru1_app.rating.filling import Filler
 from ru1_app.rating.gate import ATTEMPTS, Gatekeeper
-from ru1_app.rating.golden import is_gold
-from ru1_app.rating.policy import GATE_SIZE, Overlap
+from ru1_app.rating.golden import add_gold, is_gold
+from ru1_app.rating.policy import GATE_SIZE, Overlap, kind_of_turn
 from ru1_app.rating.reports import Reports
+from ru1_app.store.audit_sql import entries
 from ru1_app.store.people_sql import People
 from ru1_app.store.sql import Store
 from ru1_app.ui import rating_api
@@ -315,9 +317,6 @@ def test_training_cannot_be_skipped(room: Room) -> None:
 
 
 def test_gold_comes_unannounced_and_is_counted(room: Room) -> None:
-    from ru1_app.gold import make_set
-    from ru1_app.rating.golden import add_gold
-
     anna = room.person()
     add_gold(room.store, make_set(6, 1), Purpose.GOLD)
     room.fill(60)
@@ -387,3 +386,169 @@ def test_a_space_signs_in_whom_hugging_face_vouches_for(room: Room, settings: Se
         assert told["person"]["role"] == role
         assert app.accounts.person_of(told["token"]).name == name
     app.store.close()
+
+
+LONG = "x" * 100_000
+HOSTILE: tuple[Any, ...] = (None, [], {}, 5, True, float("nan"), LONG, "\ud800", "\0", {"a": {"b": []}}, 10**400, "")
+
+
+def answer_of(call: Callable[[], object]) -> str:
+    """The sentence of a refusal; "" where there is none. Anything else fails."""
+    try:
+        call()
+    except (InvalidInput, NotFound, Conflict) as error:
+        return str(error)
+    return ""
+
+
+def test_whatever_a_client_sends_is_answered_in_a_sentence(room: Room) -> None:
+    anna, boss, desk = room.person(), room.person("boss", Role.ADMIN), room.desk
+    room.fill(2)
+    item = served_id(desk.next_item(anna, TAB))
+    fields = [*form(), "global_rating"]
+    for value in HOSTILE:
+        region = {"x0": value, "y0": 0, "x1": 1, "y1": 1, "category": value}
+        sent = [form("misleading", 2) | {name: value} for name in fields] + [form("misleading", 2, regions=[region])]
+        calls: list[Any] = [
+            lambda v=value: desk.next_item(anna, v),
+            lambda v=value: desk.next_item(anna, TAB, v),
+            lambda v=value: desk.heartbeat(anna, TAB, v),
+            lambda v=value: desk.finish(anna, TAB, v),
+            lambda v=value: desk.skip(anna, TAB, v, "why"),
+            lambda v=value: desk.submit(anna, TAB, v, "blind", form()),
+            lambda v=value: desk.submit(anna, TAB, item, v, form()),
+            lambda v=value: desk.submit(anna, TAB, item, "open", form()),
+            lambda v=value: desk.submit(anna, TAB, item, "blind", v),
+            lambda v=value: desk.vote(anna, TAB, item, v),
+            lambda v=value: desk.save_draft(anna, TAB, v, "blind", {"a": 1}),
+            lambda v=value: desk.save_draft(anna, TAB, item, v, {"a": 1}),
+            lambda v=value: desk.save_draft(anna, TAB, item, "blind", v),
+            lambda v=value: desk.adjudicate(boss, v, form(global_rating=1)),
+            lambda v=value: desk.adjudicate(boss, item, v),
+            *(lambda s=each: desk.submit(anna, TAB, item, "reveal", s) for each in sent),
+        ]
+        for call in calls:
+            assert len(answer_of(call)) < 400
+
+
+def test_a_draft_of_more_than_20_kb_is_refused_and_the_old_one_stays(room: Room) -> None:
+    anna, _ = room.person(), room.fill()
+    item = served_id(room.desk.next_item(anna, TAB))
+    room.desk.save_draft(anna, TAB, item, "blind", {"comment": "kept"})
+    for wrong, said in (({"comment": "x" * 20_000}, "up to 20000"), ({"a": float("nan")}, "cannot be stored")):
+        with pytest.raises(InvalidInput, match=said):
+            room.desk.save_draft(anna, TAB, item, "blind", wrong)
+    draft = room.desk.next_item(anna, TAB).draft
+    assert draft is not None
+    assert draft.body == {"comment": "kept"}
+
+
+def test_a_draft_that_comes_late_or_from_a_tab_that_lost_the_item_is_refused(room: Room) -> None:
+    anna, _ = room.person(), room.fill()
+    item = served_id(room.desk.next_item(anna, TAB))
+    room.now += timedelta(seconds=300)
+    assert served_id(room.desk.next_item(anna, "second")) == item
+    with pytest.raises(Conflict, match="another tab"):
+        room.desk.save_draft(anna, TAB, item, "blind", {"comment": "of the first tab"})
+    room.desk.submit(anna, "second", item, "blind", form())
+    with pytest.raises(Conflict, match="left already"):
+        room.desk.save_draft(anna, "second", item, "blind", {"comment": "late"})
+    assert room.desk._queue.draft(item, anna.id) is None
+
+
+def test_later_stages_too_are_gone_on_with_where_a_tab_went_silent(room: Room) -> None:
+    anna, _ = room.person(), room.fill()
+    item = served_id(room.desk.next_item(anna, TAB))
+    room.desk.submit(anna, TAB, item, "blind", form())
+    room.desk.save_draft(anna, TAB, item, "answer", {"comment": "half"})
+    room.now += timedelta(seconds=300)
+    view = room.desk.next_item(anna, "second")
+    assert served_id(view) == item
+    assert view.served is not None
+    assert (view.served.stage, view.draft is not None) == ("answer", True)
+
+
+def test_undo_beyond_the_first_submit_leaves_what_was_reopened(room: Room) -> None:
+    anna = room.person()
+    room.fill(reference=False)
+    item = served_id(room.desk.next_item(anna, TAB))
+    room.desk.submit(anna, TAB, item, "blind", form())
+    room.desk.finish(anna, TAB, item)
+    room.desk.undo(anna, TAB)
+    room.desk.save_draft(anna, TAB, item, "blind", {"comment": "a correction"})
+    with pytest.raises(Conflict, match="nothing to undo"):
+        room.desk.undo(anna, TAB)
+    assert room.desk.next_item(anna, TAB).draft is not None
+    assert room.desk.submit(anna, TAB, item, "blind", form("misleading", 2)).judgement_id
+
+
+def test_what_was_given_once_more_is_not_undone_any_more(room: Room) -> None:
+    anna, (case,) = room.person(), room.fill()
+    item = served_id(room.desk.next_item(anna, TAB))
+    room.desk.submit(anna, TAB, item, "blind", form())
+    room.desk.finish(anna, TAB, item)
+    assert room.desk._queue.take_again(room.desk._taker(anna, "second"), 0) is not None
+    with pytest.raises(Conflict, match="nothing to undo"):
+        room.desk.undo(anna, TAB)  # a correction would be stored as the second round's
+    assert [(r.stage, r.round) for r in room.store.case(case.id).ratings] == [(Stage.BLIND, 0)]
+
+
+def test_what_was_skipped_is_said_to_be_skipped(room: Room) -> None:
+    anna, _ = room.person(), room.fill()
+    item = served_id(room.desk.next_item(anna, TAB))
+    for _ in range(2):
+        room.desk.skip(anna, TAB, item, "why")
+    with pytest.raises(Conflict, match="skipped"):
+        room.desk.submit(anna, TAB, item, "blind", form())
+    assert [entry.action for entry in entries(room.store.database)].count("skipped") == 1
+
+
+def test_an_adjudicator_settles_nothing_that_is_open_or_gold(room: Room) -> None:
+    judge, lead = room.person("judge", Role.ADJUDICATOR), room.person("lead", Role.LEAD)
+    training = served_id(room.desk.next_item(room.person("new", passed=False), TAB))
+    room.fill()
+    work = served_id(room.desk.next_item(room.person(), TAB))
+    for item in (training, work):
+        with pytest.raises(Conflict, match="not done"):
+            room.desk.adjudicate(judge, item, form(global_rating=1))
+    with pytest.raises(InvalidInput, match="training"):
+        room.desk.adjudicate(lead, training, form(global_rating=1))
+    said = form(global_rating=1)
+    for _ in range(2):  # the same request again is the same judgement
+        assert room.desk.adjudicate(lead, work, said).state is ItemState.ADJUDICATED
+    assert len(room.store.case(room.desk._queue.item(work).recovery_id).ratings) == 1
+
+
+def test_gold_is_announced_like_any_other_item(room: Room) -> None:
+    people = (room.person(f"anna{number}") for number in range(100))
+    anna = next(one for one in people if "gold" in [kind_of_turn(one.id, turn) for turn in range(1, 30)])
+    add_gold(room.store, make_set(6, 1), Purpose.GOLD)
+    room.fill(40)
+    view, gold = room.desk.next_item(anna, TAB), 0
+    for turn in range(35):
+        assert view.served is not None
+        item, ahead = view.served.item, [id_ for id_, _ in view.upcoming]
+        room.desk.submit(anna, TAB, item.id, "blind", form())
+        view = room.desk.finish(anna, TAB, item.id)
+        assert view.served is not None
+        gold += view.served.item.purpose is Purpose.GOLD
+        if not view.served.turn.round:
+            assert view.served.item.id in ahead, turn
+    assert gold
+
+
+def test_the_share_of_an_adjudicated_item_is_of_those_who_say_the_verdict(room: Room) -> None:
+    room.fill()
+    item = ""
+    for name, said in zip("abc", (form("misleading", 2), form("misleading", 2), form()), strict=True):
+        person = room.person(name)
+        item = served_id(room.desk.next_item(person, TAB))
+        room.desk.submit(person, TAB, item, "blind", said)
+    room.desk.adjudicate(room.person("lead", Role.LEAD), item, form(global_rating=1))
+    (row,) = Reports(room.store).whole().agreed
+    assert row.verdict == "faithful"
+    assert row.share == pytest.approx(1 / 3)
+
+
+def test_the_interval_of_all_right_reaches_one_and_of_none_right_zero() -> None:
+    assert all(wilson(total, total)[1] == 1.0 and wilson(0, total)[0] == 0.0 for total in range(1, 200))

@@ -10,13 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 
 from ru1_app.domain import AnswerImpact, Case, Rating, RatingSource, Stage, Verdict
-from ru1_app.errors import Conflict, NotFound
+from ru1_app.errors import Conflict, InvalidInput, NotFound
 from ru1_app.items import Draft, Item, ItemKind, ItemState, Origin, Purpose, TurnState
 from ru1_app.rating.policy import Overlap, settle
+from ru1_app.store import labels_sql, queue_sql
 from ru1_app.store.audit_sql import broken
 from ru1_app.store.judgements_sql import Judgements
 from ru1_app.store.queue_sql import Queue, Taker
@@ -63,7 +65,7 @@ def judgement(item: Item, name: str, verdict: Verdict = Verdict.FAITHFUL, severi
     return replace(rating, **more)  # type: ignore[arg-type]
 
 
-def rate(store: Store, name: str, seconds: int = 0, **more: object) -> str | None:
+def rate(store: Store, name: str, seconds: int = 0, **more: Any) -> str | None:
     """Take the next item and judge it; its id, or None where nothing is left."""
     found = Queue(store.database).take(taker(name, seconds), Purpose.WORK)
     if found is None:
@@ -280,3 +282,90 @@ def test_sixteen_clients_submit_two_thousand_and_lose_and_double_nothing(
     stored = [r for item in items for r in store.case(item.recovery_id).ratings]
     assert sorted((r.item_id, r.rater_id) for r in stored) == sorted(done)
     assert broken(store.database) == (2001, None)
+
+
+def test_several_processes_add_the_same_items_once(store: Store, open_store: Callable[[], Store]) -> None:
+    cases = [make_case(number) for number in range(10)]
+    for case, images in cases:
+        store.add_case(case, images)
+    stores, start = [store, *(open_store() for _ in range(3))], threading.Barrier(4)
+
+    def add(number: int) -> int:
+        start.wait()
+        items = [make_item(case, place, id=uuid.uuid4().hex) for place, (case, _) in enumerate(cases)]
+        return Queue(stores[number].database).add(items, "tests", NOW)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(add, range(4))) == 10
+    assert broken(store.database) == (1, None)
+
+
+def test_one_request_sent_many_times_at_once_is_stored_once_and_refused_never(
+    store: Store, open_store: Callable[[], Store]
+) -> None:
+    (item,) = fill(store, 1)
+    Queue(store.database).take(taker("anna"), Purpose.WORK)
+    stores, start, rating = [store, *(open_store() for _ in range(3))], threading.Barrier(4), judgement(item, "anna")
+
+    def send(number: int) -> bool:
+        start.wait()
+        return Judgements(stores[number].database).add(rating, taker("anna"), "", POLICY)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(send, range(4))) == [False, False, False, True]
+    assert Queue(store.database).item(item.id).count == 1
+
+
+def test_an_item_judged_in_another_tab_meanwhile_is_not_leased_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (item,) = fill(store, 1)
+    queue = Queue(store.database)
+    queue.take(taker("anna"), Purpose.WORK)
+    Judgements(store.database).add(judgement(item, "anna"), taker("anna"), "", POLICY)
+    stale = partial(queue_sql.item_row, item_id=item.id, lock=True)  # as a query that began before the submit finds it
+    monkeypatch.setattr(queue_sql, "_candidates", lambda session, *rest: iter([stale(session)]))
+    assert queue.take(taker("anna", tab="second"), Purpose.WORK) is None
+    assert queue.turn(item.id, taker("anna")).state is TurnState.DONE
+
+
+def test_a_second_round_takes_no_place_from_another_rater(store: Store) -> None:
+    fill(store, 1)
+    queue = Queue(store.database)
+    for name in "ab":
+        rate(store, name)
+    assert queue.take_again(taker("a", 5), 0) is not None
+    assert rate(store, "c", 6) == "item-000"
+
+
+def test_fewer_raters_than_an_item_has_finish_it(store: Store) -> None:
+    (item,) = fill(store, 1)
+    judgements = Judgements(store.database)
+    for name in "ab":
+        rate(store, name)
+    changed = judgements.want(item.id, 2, "lead", NOW, POLICY)
+    assert (changed.overlap, changed.state) == (2, ItemState.DONE)
+    assert judgements.want(item.id, 4, "lead", NOW, POLICY).state is ItemState.OPEN
+    judgements.adjudicate(judgement(item, "judge", source=RatingSource.ADJUDICATOR), taker("judge"))
+    assert judgements.want(item.id, 9, "lead", NOW, POLICY).state is ItemState.ADJUDICATED
+    case, images = make_case(7)
+    store.add_case(case, images)
+    Queue(store.database).add([make_item(case, 7, purpose=Purpose.GOLD)], "tests", NOW)
+    with pytest.raises(InvalidInput, match="every rater"):
+        judgements.want("item-007", 5, "lead", NOW, POLICY)
+
+
+def test_a_correction_while_labels_are_read_is_not_seen_beside_what_it_corrects(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(labels_sql, "PAGE", 1)
+    items = fill(store, 3)
+    for _ in items:
+        rate(store, "anna")
+    reading = labels_sql.Labels(store.database).ratings()
+    first = next(reading).rating
+    again = replace(first, id="z" * 32, supersedes=first.id)
+    Queue(store.database).reopen(first.item_id or "", 0, taker("anna"), "blind")
+    Judgements(store.database).add(again, taker("anna"), "", POLICY)
+    read = [first.item_id, *(label.rating.item_id for label in reading)]
+    assert sorted(map(str, read)) == [item.id for item in items]

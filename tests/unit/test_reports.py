@@ -167,7 +167,7 @@ def test_a_lead_changes_the_overlap_and_the_item_is_open_again(work: Work) -> No
     leading, lead = Leading(work.store, work.people, Reports(work.store), lambda: NOW), person(work, "lead", Role.LEAD)
     changed = leading.overlap(lead, work.cases[2].id, 5)
     assert (changed.id, changed.overlap, changed.state) == ("item-2", 5, ItemState.OPEN)
-    assert leading.overlap(lead, "item-0", 1).state is ItemState.OPEN
+    assert leading.overlap(lead, "item-0", 1).state is ItemState.DONE
     for wrong in (0, 21, 2.5, True, "3"):
         with pytest.raises(InvalidInput, match="1 to 20"):
             leading.overlap(lead, "item-0", wrong)
