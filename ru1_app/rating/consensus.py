@@ -49,7 +49,8 @@ def agreed_of(judged: Iterable[Label], now: datetime) -> list[Agreed]:
     for id_ in sorted(blind.keys() | settled.keys()):
         ratings, last = blind.get(id_, []), settled.get(id_)
         winner = most.get(id_)
-        verdict = last.verdict.value if last else str(winner.winner) if winner and winner.winner else None
+        more = winner is not None and winner.winner is not None and winner.share > 0.5
+        verdict = last.verdict.value if last else str(winner.winner) if winner and more else None
         model = modelled.get(id_, (None, 0.0))
         rows.append(
             Agreed(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -66,6 +67,7 @@ class Served:
     sides: tuple[str, str] | None = None
     previous: Judgement | None = None  # what the rater said before, where it is reopened
     blind: Rating | None = None  # the rater's own, at the later stages
+    beside: bool = False  # of a pair: the reference may be shown beside it
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +203,7 @@ class Desk:
         A blind judgement whose reference has been seen is not blind any more: then the reveal stage is opened.
 
         Raises:
-            Conflict: there is nothing to undo.
+            Conflict: there is nothing to undo, or the rater has read in the gallery what others say of it.
         """
         need(person, Role.RATER)
         taker = self._taker(person, tab)
@@ -213,14 +215,21 @@ class Desk:
             past = [each for each in past if each.judgement.created_at < reopened.created_at]
         if not past:
             raise Conflict(f"There is nothing to undo; the last {UNDO_DEPTH} submits can be.")
-        if at is not None and reopened is not None:  # what was reopened stays as it was
-            self._queue.close(at[0].id, taker)
         last = past[0]
         stage, turn = last.stage, self._queue.turn(last.item_id, taker)
         if stage == Stage.BLIND.value and Stage.REVEAL.value in turn.opened:
             stage = Stage.REVEAL.value
+            if self._store.case(self._queue.item(last.item_id).recovery_id).sample.reference_sha is None:
+                raise Conflict("You have seen what others say of it; it cannot be judged blind again.")
+        if at is not None and reopened is not None:  # what was reopened stays as it was
+            self._queue.close(at[0].id, taker)
         found = self._queue.reopen(last.item_id, last.round, taker, stage)
         return self._view(person, taker, self._served(*found, taker), self._gates.gate(person))
+
+    def looked(self, person: Person, item_id: str) -> None:
+        """Note that a rater read a case outside of the desk: what was judged blind cannot be judged so again."""
+        with suppress(NotFound):  # it was never served to this person
+            self._queue.opened(item_id, self._taker(person, "gallery"), Stage.REVEAL.value)
 
     def progress(self, person: Person) -> Progress:
         """How far the rater is."""
@@ -327,7 +336,8 @@ class Desk:
             other = self._store.case(item.other_id or "")
             sides = self._sides(item, turn.rater_id)
             previous = self._judgements.own(item.id, turn.rater_id, turn.round, stage)
-            return Served(item, turn, stage, case, taker.now, other, sides, previous)
+            beside = not self._queue.waits_blind((case.id, other.id), turn.rater_id)
+            return Served(item, turn, stage, case, taker.now, other, sides, previous, beside=beside)
         previous = self._judgements.own(item.id, turn.rater_id, turn.round, stage)
         blind = None
         if stage != Stage.BLIND.value:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from ru1_app.domain import Case, RatingSource
 from ru1_app.errors import NotFound
-from ru1_app.items import Item, ItemKind, Person, Purpose, Role
+from ru1_app.items import Item, ItemKind, ItemState, Person, Purpose, Role
 from ru1_app.rating.consensus import agreed_of
 from ru1_app.rating.people import need
 from ru1_app.store.filters import Filters
@@ -68,11 +68,13 @@ class Gallery:
         """A case, by its id or that of an item.
 
         Raises:
-            NotFound: there is none, or it is gold and the person no lead.
+            NotFound: there is none, or the person is no lead and it is gold, or an item that is still to be judged:
+                the id of what a rater has at hand must not tell more than the desk does.
         """
         viewer, case_id = Viewer.of(person), self._cases.case_of(some_id)
         items = self._cases.items_of(case_id)
-        if not viewer.all and any(item.purpose is not Purpose.WORK for item in items):
+        gold = any(item.purpose is not Purpose.WORK for item in items)
+        if not viewer.all and (gold or (some_id != case_id and self._at_hand(some_id, items, viewer))):
             raise NotFound(f"There is no case {some_id[:64]!r}. It may have been flagged in another store.")
         case = self._store.case(case_id)
         read = seen(self._store.database, case, items, viewer)
@@ -81,6 +83,11 @@ class Gallery:
         settles = item is not None and viewer.role.may(Role.ADJUDICATOR) and not rated and not read.waiting
         names = {each.id: each.name for each in self._people.all() if each.name} if viewer.all else {}
         return Look(case, read, item, self._agreed(case, item, read), settles, viewer.all, names)
+
+    def _at_hand(self, item_id: str, items: list[Item], viewer: Viewer) -> bool:
+        item = next((each for each in items if each.id == item_id), None)
+        open_ = item is not None and item.state is ItemState.OPEN
+        return open_ and not self._cases.has_judged(item_id, viewer)
 
     def _agreed(self, case: Case, item: Item | None, read: Seen) -> Agreed | None:
         if item is None or not read.finished:

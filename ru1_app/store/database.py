@@ -15,6 +15,7 @@ from ru1_app.store.engine import make_engine, reading
 from ru1_app.store.migrate import check_revision
 
 T = TypeVar("T")
+UNIQUE = "23505"  # PostgreSQL's code, in any language; SQLite says it in English
 
 
 class Database:
@@ -47,7 +48,7 @@ class Database:
             with self._writing, self._session.begin() as session:
                 return work(session)
         except IntegrityError as error:
-            if "unique" not in str(error.orig).lower():
+            if getattr(error.orig, "sqlstate", None) != UNIQUE and "unique" not in str(error.orig).lower():
                 raise InvalidInput("What was given breaks a rule of the database; nothing was stored.") from error
             raise Conflict(conflict) from error
         except OverflowError as error:

@@ -128,6 +128,11 @@ class GallerySql:
         with self._database.read() as session:
             return [to_item(row) for row in session.scalars(query)]
 
+    def has_judged(self, item_id: str, viewer: Viewer) -> bool:
+        """Whether the viewer has judged the item."""
+        with self._database.read() as session:
+            return item_id in judged_items(session, [item_id], viewer)
+
     def case_of(self, some_id: str) -> str:
         """The id of a case, from its own or that of an item; `NotFound` where there is neither."""
         with self._database.read() as session:

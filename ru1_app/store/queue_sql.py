@@ -207,6 +207,15 @@ class Queue:
 
         self._database.write(write)
 
+    def waits_blind(self, recovery_ids: Sequence[str], rater_id: str) -> bool:
+        """Whether one of the recoveries may still be served to the rater by itself, for a blind judgement."""
+        judged = select(TurnRow.item_id).where(TurnRow.rater_id == rater_id, TurnRow.state.in_(OVER))
+        alone = (ItemRow.purpose == Purpose.WORK.value, ItemRow.kind == ItemKind.SINGLE.value)
+        open_ = (ItemRow.state == ItemState.OPEN.value, ItemRow.recovery_id.in_(recovery_ids))
+        with self._database.read() as session:
+            query = select(ItemRow.id).where(*alone, *open_, ItemRow.id.not_in(judged)).limit(1)
+            return session.scalars(query).first() is not None
+
     def opened(self, item_id: str, taker: Taker, stage: str) -> datetime:
         """Note that a stage is shown to the rater, and return when it was first."""
 

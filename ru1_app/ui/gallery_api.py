@@ -43,7 +43,10 @@ def calls(app: App) -> dict[str, Callable[..., dict[str, Any]]]:
         return {"counts": facets.counts, "scores": list(facets.scores)}
 
     def case(token: str, id: str) -> dict:
-        look = app.gallery.look(anybody(token), id)
+        person = anybody(token)
+        look = app.gallery.look(person, id)
+        if person is not None and look.item is not None:
+            app.desk.looked(person, look.item.id)
         return {"html": case_view.detail(look.case, app.store.image, look), "case": look.case.id}
 
     def views(token: str) -> dict:

@@ -230,7 +230,7 @@ def _pair_images(served: Served) -> Json:
     shas = {each.id: each.recovery.image_sha for each in (served.case, served.other) if each}
     left, right = (shas[id_] for id_ in served.sides or ())
     images = {"corrupted": served.case.sample.corrupted_sha, "left": left, "right": right}
-    if reference := served.case.sample.reference_sha:
+    if served.beside and (reference := served.case.sample.reference_sha):
         images["reference"] = reference
     return {side: image_url(sha) for side, sha in images.items()}
 

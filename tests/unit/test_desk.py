@@ -552,3 +552,45 @@ def test_the_share_of_an_adjudicated_item_is_of_those_who_say_the_verdict(room: 
 
 def test_the_interval_of_all_right_reaches_one_and_of_none_right_zero() -> None:
     assert all(wilson(total, total)[1] == 1.0 and wilson(0, total)[0] == 0.0 for total in range(1, 200))
+
+
+def test_who_read_the_case_in_the_gallery_is_not_blind_any_more(room: Room) -> None:
+    anna = room.person()
+    with_reference, without = room.fill(1), [make_case(9, reference=False)]
+    for case, images in without:
+        room.store.add_case(case, images)
+    room.filler.add([case for case, _ in without], Origin.BATCH, "tests")
+    stages = {}
+    for case in (with_reference[0], without[0][0]):
+        (item,) = room.desk._queue.items_of(case.id)
+        view = room.desk.next_item(anna, TAB, item.id)
+        assert served_id(view) == item.id
+        room.desk.submit(anna, TAB, item.id, "blind", form())
+        room.desk.finish(anna, TAB, item.id)
+        room.desk.looked(anna, item.id)
+        try:
+            served = room.desk.undo(anna, TAB).served
+            assert served is not None
+            stages[case.id] = served.stage
+            room.desk.finish(anna, TAB, item.id)
+        except Conflict as error:
+            stages[case.id] = str(error)
+    assert stages[with_reference[0].id] == "reveal"
+    assert "others say" in stages[without[0][0].id]
+    room.desk.looked(room.person("bert"), "nothing")  # never served: nothing to note
+
+
+def test_a_pair_shows_the_reference_when_its_recoveries_are_judged(room: Room) -> None:
+    anna = room.person()
+    one, two = make_result(7), make_result(8)
+    second = replace(two.case.recovery, id="other", sample_id=one.case.sample.id)
+    cases = [one.case, replace(two.case, sample=one.case.sample, recovery=second)]
+    room.store.add_case(cases[0], dict(one.images))
+    room.store.add_case(cases[1], {**one.images, **two.images})
+    room.filler.pairs(cases, Origin.BATCH, "tests")
+    view = room.desk.next_item(anna, TAB)
+    assert "reference" in rating_api._turn(view)["item"]["images"]  # nothing waits to be judged blind
+    room.filler.add(cases, Origin.BATCH, "tests")
+    again = room.desk.next_item(anna, TAB)
+    assert served_id(again) == served_id(view)
+    assert "reference" not in rating_api._turn(again)["item"]["images"]

@@ -14,9 +14,11 @@ from ru1_app.domain import AnswerImpact, Case, PairKind, Rating, RatingSource, S
 from ru1_app.errors import InvalidInput, NotFound
 from ru1_app.items import Item, ItemKind, ItemState, Origin, Purpose, Role
 from ru1_app.rating.consensus import recompute
+from ru1_app.rating.gallery import Gallery
 from ru1_app.store.filters import Filters
 from ru1_app.store.gallery_sql import GallerySql
 from ru1_app.store.labels_sql import Labels
+from ru1_app.store.people_sql import People
 from ru1_app.store.queue_sql import Queue, Taker
 from ru1_app.store.seen_sql import Viewer, seen
 from ru1_app.store.sql import Store
@@ -256,3 +258,15 @@ def test_a_page_of_many_cases_comes_at_once(any_store: Store) -> None:
     began = time.perf_counter()
     assert gallery.page(filters, Viewer("rater-1", Role.RATER))
     assert time.perf_counter() - began < 2  # 20 ms on an idle machine
+
+
+def test_the_id_of_an_item_at_hand_tells_nothing(any_store: Store) -> None:
+    case, images = make_case()
+    any_store.add_case(case, images)
+    item = Item("at-hand", ItemKind.SINGLE, Purpose.WORK, Origin.BATCH, case.id, NOW)
+    Queue(any_store.database).add([item], "tests", NOW)
+    gallery = Gallery(any_store, People(any_store.database))
+    with pytest.raises(NotFound):
+        gallery.look(None, item.id)
+    Queue(any_store.database).change(item.id, "tests", NOW, {"state": "done"})
+    assert gallery.look(None, item.id).case.id == case.id

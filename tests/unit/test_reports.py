@@ -197,7 +197,7 @@ def test_the_page_says_the_figures_in_words(work: Work) -> None:
 def test_a_case_shows_what_the_viewer_may_read(work: Work) -> None:
     gallery, blob = Gallery(work.store, work.people), work.store.image
     rater, lead = person(work, "rater", Role.RATER), person(work, "lead", Role.LEAD)
-    waiting = case_view.detail(work.cases[0], blob, gallery.look(rater, "item-0"))
+    waiting = case_view.detail(work.cases[0], blob, gallery.look(rater, work.cases[0].id))
     assert "You have not judged this yet" in waiting
     assert "Clean image" not in waiting
     assert "Scores" not in waiting
@@ -205,7 +205,7 @@ def test_a_case_shows_what_the_viewer_may_read(work: Work) -> None:
     assert everything.count("rater anna") == 1
     assert "Change the overlap" in everything
     assert 'data-settle="item-0"' in everything
-    visitor = case_view.detail(work.cases[2], blob, gallery.look(None, "item-2"))
+    visitor = case_view.detail(work.cases[2], blob, gallery.look(None, work.cases[2].id))
     assert "3 judgements are not shown to you." in visitor
     assert "anna" not in visitor
     Queue(work.store.database).change("item-1", "tests", NOW, {"state": "done"})
