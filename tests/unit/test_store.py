@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,14 +18,17 @@ from ru1_app.domain import Case, Question, RatingSource, Verdict
 from ru1_app.errors import Conflict, InvalidInput, NotFound, Unavailable
 from ru1_app.flagging import FlagForm, make_rating
 from ru1_app.protocol import load_protocol
-from ru1_app.store.engine import make_engine
 from ru1_app.store.sql import Store
+from ru1_app.store.tables import ImageRow, RecoveryRow, SampleRow
 from tests.factories import make_case
+
+pytest_plugins = ["tests.databases"]
 
 
 @pytest.fixture
-def store(settings: Settings) -> Store:
-    return Store(settings.url, settings.blob_dir)
+def store(any_store: Store) -> Store:
+    """An empty store on each kind of database."""
+    return any_store
 
 
 def rated(case: Case, verdict: str = "misleading", session: str = "s1") -> Case:
@@ -80,25 +82,23 @@ def test_a_case_twice_is_a_conflict(store: Store) -> None:
         store.add_case(rated(case), images)
 
 
-def test_a_case_whose_images_are_not_given_stores_nothing(store: Store, settings: Settings) -> None:
+def test_a_case_whose_images_are_not_given_stores_nothing(store: Store, tmp_path: Path) -> None:
     case, images = make_case()
     del images[case.recovery.image_sha]
     with pytest.raises(InvalidInput):
         store.add_case(rated(case), images)
     assert store.count_cases() == 0
-    assert not list(settings.blob_dir.rglob("*.png"))
+    assert not list(tmp_path.rglob("*.png"))
 
 
-def test_a_failing_transaction_leaves_no_row(store: Store, settings: Settings) -> None:
+def test_a_failing_transaction_leaves_no_row(store: Store) -> None:
     case, images = make_case()
     bad = rated(case)
     bad = replace(bad, ratings=(replace(bad.ratings[0], severity=9),))
     with pytest.raises(InvalidInput, match="rule of the database"):
         store.add_case(bad, images)
-    with sqlite3.connect(settings.data_dir / "ru1.sqlite3") as raw:
-        counts = [
-            raw.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in ("recoveries", "samples", "images")
-        ]
+    with store.database.read() as session:
+        counts = [session.query(table).count() for table in (RecoveryRow, SampleRow, ImageRow)]
     assert counts == [0, 0, 0]
 
 
@@ -144,10 +144,10 @@ def test_many_may_open_a_new_store_at_once(settings: Settings) -> None:
     assert [each.count_cases() for each in opened] == [0] * 8
 
 
-def test_readers_do_not_wait_for_a_writer(store: Store, settings: Settings) -> None:
+def test_readers_do_not_wait_for_a_writer(store: Store) -> None:
     case, images = make_case()
     store.add_case(rated(case), images)
-    with make_engine(settings.url).begin() as connection, ThreadPoolExecutor(1) as pool:
+    with store.database.engine.begin() as connection, ThreadPoolExecutor(1) as pool:
         connection.exec_driver_sql("UPDATE samples SET source = 'elsewhere'")
         assert pool.submit(store.case, case.id).result(timeout=10).sample == case.sample
 
@@ -162,12 +162,12 @@ def test_images_are_stored_before_rows(settings: Settings) -> None:
     assert store.count_cases() == 0
 
 
-def test_bytes_of_another_name_store_nothing(store: Store, settings: Settings) -> None:
+def test_bytes_of_another_name_store_nothing(store: Store, tmp_path: Path) -> None:
     case, images = make_case()
     images[case.recovery.image_sha] = images[case.sample.corrupted_sha]
     with pytest.raises(InvalidInput, match="not of that name"):
         store.add_case(rated(case), images)
-    assert not list(settings.blob_dir.rglob("*.png"))
+    assert not list(tmp_path.rglob("*.png"))
 
 
 def test_a_text_no_database_can_keep_is_refused(store: Store) -> None:
