@@ -73,11 +73,11 @@ class Browser:
             [str(CHROMIUM), *ARGS, "--headless=new", "--remote-debugging-port=0", f"--user-data-dir={self._profile}"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not (port.is_file() and port.read_text().count("\n")) and time.monotonic() < deadline:
             time.sleep(0.1)
         address = f"http://127.0.0.1:{port.read_text().splitlines()[0]}"
-        self._browser = self._driver.chromium.connect_over_cdp(address)
+        self._browser = self._driver.chromium.connect_over_cdp(address, timeout=120_000)
         page: Page = self._browser.contexts[0].pages[0]
         page.set_default_timeout(WAIT)
         page.goto(url)
