@@ -22,7 +22,7 @@ from ru1_app.training.config import load_config
 from ru1_app.training.data import CorruptedCrops, Mix
 from ru1_app.training.run_log import read_log
 from ru1_app.training.sft import SftConfig, train
-from ru1_app.training.weights import save_pipeline
+from ru1_app.training.weights import save_pipeline, start_from
 
 
 @pytest.fixture(scope="module")
@@ -99,8 +99,31 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_a_crop_and_its_image_share_the_context() -> None:
     image = torch.rand(1, 3, 40, 60)
-    assert thumbnail(image).shape == (1, 6, 48, 48)
-    assert torch.allclose(thumbnail(torch.full((1, 3, 40, 60), 0.5))[:, 3:], torch.zeros(1, 3, 48, 48))
+    assert thumbnail(image).shape == (1, 8, 48, 48)
+    assert torch.allclose(thumbnail(torch.full((1, 3, 40, 60), 0.5))[:, 3:6], torch.zeros(1, 3, 48, 48))
+
+
+def test_the_context_tells_blocks_of_eight_from_other_damage(photo: Image8) -> None:
+    def grid(name: str) -> tuple[float, float]:
+        image = corrupt(photo, CorruptionSpec.of(name, 2 / 3, 1))
+        cut, equal = thumbnail(torch.tensor(image).permute(2, 0, 1)[None] / 255)[0, 6:, 0, 0].tolist()
+        return cut, equal
+
+    assert grid("jpeg")[0] > 0.3
+    assert all(abs(grid(name)[0]) < 0.1 for name in ("gaussian_noise", "gaussian_blur", "low_light"))
+    assert grid("pixelate")[1] > 0.6
+    assert grid("gaussian_noise")[1] < 0.2
+    assert thumbnail(torch.zeros(1, 3, 4, 4))[0, 6:, 0, 0].tolist() == [0.0, 1.0]  # smaller than a block
+
+
+def test_training_goes_on_from_a_model_without_the_grid(tiny: Path) -> None:
+    net = RecoveryNet((8, 16, 16, 16), (1, 1, 1, 1), (1, 1, 1), grid_context=True)
+    start_from(net, tiny)
+    before = load(tiny)._pipeline.net
+    image = torch.rand(1, 3, 32, 48)
+    at = torch.ones(1)
+    told = (image, image, at, thumbnail(image))
+    assert torch.allclose(net(*told).clean, before(*told).clean, atol=1e-3)
 
 
 @pytest.mark.parametrize(("aligned", "shares"), [(1.0, True), (0.0, False)])
