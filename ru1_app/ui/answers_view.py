@@ -103,7 +103,8 @@ def _mark(answered: Answered, expected: str) -> str:
 def _shares(answered: Answered) -> str:
     """How the model weighs the options, where it says so."""
     bars = "".join(
-        f'<span class="ru1-share" title="{letter}: {share:.1%}"><i style="height:{share:.0%}"></i>{letter}</span>'
+        f'<span class="ru1-share" title="{letter}: {share:.1%}">'
+        f'<i style="height:calc({share:.3f} * 1.5rem)"></i>{letter}</span>'
         for letter, share in zip(LETTERS, answered.probabilities, strict=False)
     )
     words = ", ".join(f"{letter} {share:.0%}" for letter, share in zip(LETTERS, answered.probabilities, strict=False))
