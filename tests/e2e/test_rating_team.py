@@ -7,11 +7,11 @@ import os
 import re
 import signal
 import statistics
-import subprocess
 import time
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -67,25 +67,21 @@ class Browser:
         self._driver, self._profile = driver, profile
 
     def open(self, url: str) -> Page:
-        port = self._profile / "DevToolsActivePort"
-        port.unlink(missing_ok=True)
-        self._process = subprocess.Popen(
-            [str(CHROMIUM), *ARGS, "--headless=new", "--remote-debugging-port=0", f"--user-data-dir={self._profile}"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
-        deadline = time.monotonic() + 120
-        while not (port.is_file() and port.read_text().count("\n")) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        address = f"http://127.0.0.1:{port.read_text().splitlines()[0]}"
-        self._browser = self._driver.chromium.connect_over_cdp(address, timeout=120_000)
-        page: Page = self._browser.contexts[0].pages[0]
+        context = self._driver.chromium.launch_persistent_context(
+            str(self._profile), executable_path=str(CHROMIUM), args=ARGS
+        )
+        page: Page = context.pages[0]
         page.set_default_timeout(WAIT)
         page.goto(url)
         return page
 
     def kill(self) -> None:
-        os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        """SIGKILL to every process that works on the profile."""
+        own = f"--user-data-dir={self._profile}".encode()
+        for entry in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                if own in entry.read_bytes().split(b"\0"):
+                    os.kill(int(entry.parent.name), signal.SIGKILL)
 
 
 @pytest.fixture
