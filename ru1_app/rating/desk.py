@@ -86,7 +86,7 @@ class TurnView:
     """What the page shows now, and what it may load ahead."""
 
     served: Served | None
-    upcoming: tuple[tuple[str, Case], ...]  # ids of items and what they show
+    upcoming: tuple[tuple[str, tuple[Case, ...]], ...]  # ids of items and what they show
     draft: Draft | None
     progress: Progress
 
@@ -353,13 +353,16 @@ class Desk:
         return (first, second) if on_left else (second, first)
 
     def _view(self, person: Person, taker: Taker, served: Served | None, gate: Gate) -> TurnView:
-        upcoming: tuple[tuple[str, Case], ...] = ()
+        upcoming: tuple[tuple[str, tuple[Case, ...]], ...] = ()
         if gate.passed:
-            upcoming = tuple((item.id, self._store.case(item.recovery_id)) for item in self._ahead(taker, served))
+            upcoming = tuple((item.id, self._cases(item)) for item in self._ahead(taker, served))
         draft = self._queue.draft(served.item.id, person.id) if served else None
         if draft is not None and served is not None and draft.stage != served.stage:
             draft = None
         return TurnView(served, upcoming, draft, self._progress(person, taker, gate))
+
+    def _cases(self, item: Item) -> tuple[Case, ...]:
+        return tuple(self._store.case(id_) for id_ in (item.recovery_id, item.other_id) if id_)
 
     def _ahead(self, taker: Taker, served: Served | None) -> list[Item]:
         """What comes next, gold among it: an item that was not announced would be known for gold."""
@@ -369,7 +372,7 @@ class Desk:
         waiting: dict[Purpose, list[Item]] = {}
         for purpose in (Purpose.WORK, *([Purpose.GOLD] if "gold" in kinds else [])):
             found = self._queue.upcoming(taker, UPCOMING + 1, purpose)
-            waiting[purpose] = [item for item in found if item.id != shown and item.kind is ItemKind.SINGLE]
+            waiting[purpose] = [item for item in found if item.id != shown]
         ahead = []
         for kind in kinds:
             if some := (kind == "gold" and waiting[Purpose.GOLD]) or waiting[Purpose.WORK]:

@@ -175,7 +175,7 @@ def _turn(view: TurnView) -> Json:
     draft = view.draft
     return {
         "item": _item(view.served) if view.served else None,
-        "upcoming": [{"id": id_, "images": _images(case)} for id_, case in view.upcoming],
+        "upcoming": [{"id": id_, "images": _loaded_ahead(cases)} for id_, cases in view.upcoming],
         "draft": {"stage": draft.stage, "body": dict(draft.body), "saved_at": draft.saved_at.isoformat()}
         if draft
         else None,
@@ -220,6 +220,15 @@ def _item(served: Served) -> Json:
         "view": _stage_view(served),
         "previous": _judgement(served.previous) if served.previous else None,
     }
+
+
+def _loaded_ahead(cases: tuple[Case, ...]) -> Json:
+    """Of a pair: both recoveries in an order that says nothing of their sides."""
+    if len(cases) == 1:
+        return _images(cases[0])
+    one, other = sorted(case.recovery.image_sha for case in cases)
+    shas = {"corrupted": cases[0].sample.corrupted_sha, "one": one, "other": other}
+    return {name: image_url(sha) for name, sha in shas.items()}
 
 
 def _images(case: Case) -> Json:

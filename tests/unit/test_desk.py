@@ -593,6 +593,9 @@ def test_a_pair_shows_the_reference_when_its_recoveries_are_judged(room: Room) -
     view = room.desk.next_item(anna, TAB)
     assert "reference" in rating_api._turn(view)["item"]["images"]  # nothing waits to be judged blind
     room.filler.add(cases, Origin.BATCH, "tests")
+    room.desk._queue.rerank({served_id(view): 99.0})  # last of the three
+    ahead = rating_api._turn(room.desk.next_item(room.person("bert"), TAB))["upcoming"]
+    assert {"corrupted", "one", "other"} in [set(each["images"]) for each in ahead]  # pairs are loaded ahead too
     again = room.desk.next_item(anna, TAB)
     assert served_id(again) == served_id(view)
     assert "reference" not in rating_api._turn(again)["item"]["images"]
