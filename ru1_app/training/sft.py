@@ -65,7 +65,6 @@ class SftConfig:
     encoder_blocks: list[int]
     decoder_blocks: list[int]
     local_colour: bool
-    grid_context: bool
 
     @property
     def weights(self) -> dict[str, float]:
@@ -86,7 +85,7 @@ class Trainer:
         torch.manual_seed(config.seed + accelerator.process_index)
         self.config, self.out, self.accelerator = config, out, accelerator
         sizes = tuple(config.widths), tuple(config.encoder_blocks), tuple(config.decoder_blocks)
-        net = RecoveryNet(*sizes, local_colour=config.local_colour, grid_context=config.grid_context)
+        net = RecoveryNet(*sizes, local_colour=config.local_colour)
         if init is not None:
             start_from(net, init)
         self.net = net.to(accelerator.device, memory_format=torch.channels_last)

@@ -25,7 +25,7 @@ def start_from(net: RecoveryNet, folder: Path) -> None:
         raise InvalidInput(f"There is no recoverer in {folder}: it lacks net/{path.name}.")
     state, own = load_file(path), net.state_dict()
     wrong = [name for name, value in state.items() if name not in own or own[name].shape != value.shape]
-    if wrong or any(not name.startswith(("local.", "context.grid.")) for name in own.keys() - state.keys()):
+    if wrong or any(not name.startswith("local.") for name in own.keys() - state.keys()):
         raise InvalidInput(f"The model in {folder} is of another shape than the configuration; {wrong[:3]} do not fit.")
     net.load_state_dict(state, strict=False)
 

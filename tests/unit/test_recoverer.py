@@ -15,11 +15,12 @@ from ru1_app.errors import InvalidInput, Unavailable
 from ru1_app.images import Image8
 from ru1_app.models.base import Progress, Recovered, RecoverRequest
 from ru1_app.models.embedded.adapter import EmbeddedRecoverer, load
-from ru1_app.models.embedded.net import STRIDE, RecoveryNet, thumbnail
+from ru1_app.models.embedded.net import STRIDE, RecoveryNet, is_cut, thumbnail
 from ru1_app.scoring.ssim import ssim
 from ru1_app.training import losses
 from ru1_app.training.config import load_config
 from ru1_app.training.data import CorruptedCrops, Mix
+from ru1_app.training.join import join
 from ru1_app.training.run_log import read_log
 from ru1_app.training.sft import SftConfig, train
 from ru1_app.training.weights import save_pipeline, start_from
@@ -103,27 +104,53 @@ def test_a_crop_and_its_image_share_the_context() -> None:
     assert torch.allclose(thumbnail(torch.full((1, 3, 40, 60), 0.5))[:, 3:6], torch.zeros(1, 3, 48, 48))
 
 
-def test_the_context_tells_blocks_of_eight_from_other_damage(photo: Image8) -> None:
-    def grid(name: str) -> tuple[float, float]:
+def test_images_that_are_cut_into_blocks_are_told_from_others(photo: Image8) -> None:
+    def cut(name: str) -> bool:
         image = corrupt(photo, CorruptionSpec.of(name, 2 / 3, 1))
-        cut, equal = thumbnail(torch.tensor(image).permute(2, 0, 1)[None] / 255)[0, 6:, 0, 0].tolist()
-        return cut, equal
+        return bool(is_cut(thumbnail(torch.tensor(image).permute(2, 0, 1)[None] / 255)))
 
-    assert grid("jpeg")[0] > 0.3
-    assert all(abs(grid(name)[0]) < 0.1 for name in ("gaussian_noise", "gaussian_blur", "low_light"))
-    assert grid("pixelate")[1] > 0.6
-    assert grid("gaussian_noise")[1] < 0.2
-    assert thumbnail(torch.zeros(1, 3, 4, 4))[0, 6:, 0, 0].tolist() == [0.0, 1.0]  # smaller than a block
+    assert cut("jpeg")
+    assert cut("pixelate")
+    others = ("gaussian_noise", "gaussian_blur", "low_light", "downsample", "scan_lines", "occlusion", "fog")
+    assert [name for name in others if cut(name)] == []
+    assert not is_cut(thumbnail(torch.zeros(1, 3, 4, 4)))  # smaller than a block
 
 
-def test_training_goes_on_from_a_model_without_the_grid(tiny: Path) -> None:
-    net = RecoveryNet((8, 16, 16, 16), (1, 1, 1, 1), (1, 1, 1), grid_context=True)
+def test_a_joined_recoverer_gives_each_image_to_the_network_that_it_is_for(tiny: Path, tmp_path: Path) -> None:
+    other = RecoveryNet((8, 16, 16, 16), (1, 1, 1, 1), (1, 1, 1))
+    torch.nn.init.constant_(other.colour.bias, 0.2)
+    save_pipeline(other, 0.1, tmp_path / "deblocker")
+    join(tiny, tmp_path / "deblocker", tmp_path / "joined")
+    general, deblocker, joined = (load(p)._pipeline.net for p in (tiny, tmp_path / "deblocker", tmp_path / "joined"))
+    images = torch.rand(4, 3, 32, 48)
+    images[1::2] = images[1::2, :, ::4, ::4].repeat_interleave(4, 2).repeat_interleave(4, 3)
+    told = (images, images, torch.ones(4), thumbnail(images))
+    made, ours, theirs = (net(*told) for net in (joined, general, deblocker))
+    assert not torch.allclose(ours.clean, theirs.clean, atol=1e-2)
+    for part in range(2):
+        assert torch.allclose(made[part][::2], ours[part][::2], atol=1e-3)
+        assert torch.allclose(made[part][1::2], theirs[part][1::2], atol=1e-3)
+    with pytest.raises(InvalidInput, match="joined already"):
+        join(tmp_path / "joined", tiny, tmp_path / "again")
+
+
+def test_training_goes_on_from_a_model_without_local_colour(tiny: Path, tmp_path: Path) -> None:
+    net = RecoveryNet((8, 16, 16, 16), (1, 1, 1, 1), (1, 1, 1), local_colour=True)
     start_from(net, tiny)
-    before = load(tiny)._pipeline.net
     image = torch.rand(1, 3, 32, 48)
-    at = torch.ones(1)
-    told = (image, image, at, thumbnail(image))
-    assert torch.allclose(net(*told).clean, before(*told).clean, atol=1e-3)
+    told = (image, image, torch.ones(1), thumbnail(image))
+    assert torch.allclose(net(*told).clean, load(tiny)._pipeline.net(*told).clean, atol=1e-3)
+    with pytest.raises(InvalidInput, match="another shape"):
+        start_from(RecoveryNet((8, 16, 16, 24), (1, 1, 1, 1), (1, 1, 1)), tiny)
+
+
+def test_training_reaches_both_networks_of_a_joined_recoverer() -> None:
+    net = RecoveryNet((8, 16, 16, 16), (1, 1, 1, 1), (1, 1, 1), with_deblocker=True)
+    images = torch.rand(2, 3, 32, 32)
+    images[1] = images[1, :, :1, :1]
+    net(images, images, torch.ones(2), thumbnail(images)).clean.square().sum().backward()
+    assert net.colour.bias.grad is not None
+    assert net.deblocker.colour.bias.grad is not None
 
 
 @pytest.mark.parametrize(("aligned", "shares"), [(1.0, True), (0.0, False)])

@@ -7,8 +7,9 @@ corrupted image plus noise (t = 1). Three things differ from NAFNet (arXiv 2204.
   modulates every block. Crops in training and whole images in use then see the same statistics.
 - The context also predicts a colour map, so that light and contrast need no deep receptive field; with
   `local_colour` the deepest level adds a smooth gain and offset for each place, for uneven veils (fog, flare).
-- With `grid_context` it also knows how far the image is cut into blocks of 8, which a small window can hardly tell
-  from texture: without it JPEG was left as it is wherever other corruptions were trained as well.
+- With `with_deblocker` a second network of the same shape takes the images that are cut into blocks (JPEG, pixelation),
+  which are told by their borders: one network for all learned to leave blocks alone, because a small window can hardly
+  tell them from texture.
 - A *predicted scale* (per pixel, from a quarter of the resolution) says how far off the network expects
   to be: the uncertainty map, and the spread of its draws.
 """
@@ -25,6 +26,7 @@ from torch import Tensor, nn
 
 THUMBNAIL = 48
 BLOCK = 8  # of JPEG
+CUT, STILL = 0.35, 0.4  # contrast of block borders, share of still lines from which an image counts as cut into blocks
 STRIDE = 16  # sides of the input are multiples of this: pixel-unshuffle 2, three levels down
 MIN_LOG_SCALE, MAX_LOG_SCALE = -7.0, 0.0  # of the expected absolute error in [0, 1]
 
@@ -72,13 +74,10 @@ class Block(nn.Module):
 
 
 class Context(nn.Module):
-    """Encodes the thumbnail [B, 8, 48, 48] and the time [B] into one vector."""
+    """Encodes the thumbnail [B, 6, 48, 48] and the time [B] into one vector."""
 
-    def __init__(self, width: int, grid: bool) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.grid = nn.Linear(2, width, bias=False) if grid else None
-        if self.grid is not None:
-            nn.init.zeros_(self.grid.weight)
         self.conv = nn.Sequential(
             nn.Conv2d(6, 32, 3, padding=1), nn.SiLU(),
             nn.Conv2d(32, 64, 3, stride=2, padding=1), nn.SiLU(),
@@ -87,20 +86,19 @@ class Context(nn.Module):
         self.mix = nn.Sequential(nn.Linear(64 + 64 + 6 + 2 + 9, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
 
     def forward(self, thumbnail: Tensor, time: Tensor) -> Tensor:
-        thumbnail, grid = thumbnail[:, :6], thumbnail[:, 6:].mean((2, 3))
         h = self.conv(thumbnail)
         colours = thumbnail[:, :3].flatten(2)
         spread = [colours.std(2), colours.amin(2), colours.amax(2)]  # contrast and fog show here
         pooled = [h.mean((2, 3)), h.amax((2, 3)), thumbnail.mean((2, 3))]
         mixed: Tensor = self.mix(torch.cat([*pooled, time[:, None], (1 - time)[:, None], *spread], dim=1))
-        return mixed if self.grid is None else mixed + self.grid(grid)
+        return mixed
 
 
 def thumbnail(image: Tensor) -> Tensor:
-    """What the context sees of an image [B, 3, H, W]: colour, local detail and the grid, [B, 8, 48, 48].
+    """What the network is told of a whole image [B, 3, H, W]: colour, local detail and blocks, [B, 8, 48, 48].
 
     Detail is the mean absolute difference to the right and lower neighbours (times 4), which tells noise
-    from blur after the colours have been averaged. The grid is the same in every cell, see `blocks`.
+    from blur after the colours have been averaged. The blocks are the same in every cell, see `blocks`.
     """
     right = (image[:, :, :, 1:] - image[:, :, :, :-1]).abs()
     down = (image[:, :, 1:] - image[:, :, :-1]).abs()
@@ -113,16 +111,26 @@ def blocks(right: Tensor, down: Tensor) -> Tensor:
     """How far an image is cut into blocks, [B, 2], from its differences to the right [B, 3, H, W-1] and down.
 
     First the logarithm of the mean difference across the borders of 8 by 8 blocks over that of all neighbours (0: no
-    blocks; JPEG about 0.3 to 1.5); then the share of neighbours that are equal to half a level of 255.
+    blocks; JPEG about 0.3 to 1.5); then the share of lines, from edge to edge, across which nothing changes (pixelation
+    by factor f: 1 - 1 / f; photos: 0).
     """
+    still = torch.stack(
+        [(part.amax((1, line)) < 0.5 / 255).to(part.dtype).mean(1) for part, line in ((right, 2), (down, 3))]
+    ).mean(0)
     borders = [right[..., BLOCK - 1 :: BLOCK], down[..., BLOCK - 1 :: BLOCK, :]]
-    equal = torch.stack([(part < 0.5 / 255).to(part.dtype).mean((1, 2, 3)) for part in (right, down)]).mean(0)
     if not all(part.numel() for part in borders):  # smaller than a block
-        return torch.stack([torch.zeros_like(equal), equal], dim=1)
+        return torch.stack([torch.zeros_like(still), torch.zeros_like(still)], dim=1)
     across, everywhere = (
         torch.stack([part.mean((1, 2, 3)) for part in two]).mean(0) for two in (borders, (right, down))
     )
-    return torch.stack([torch.log((across + 5e-4) / (everywhere + 5e-4)), equal], dim=1)
+    return torch.stack([torch.log((across + 5e-4) / (everywhere + 5e-4)), still], dim=1)
+
+
+def is_cut(thumbnail: Tensor) -> Tensor:
+    """Whether each image [B] is cut into blocks, from its thumbnail."""
+    contrast, still = thumbnail[:, 6:, 0, 0].unbind(1)
+    cut: Tensor = (contrast > CUT) | (still > STILL)
+    return cut
 
 
 class RecoveryNet(ModelMixin, ConfigMixin):
@@ -136,10 +144,12 @@ class RecoveryNet(ModelMixin, ConfigMixin):
         decoder_blocks: tuple[int, ...] = (1, 1, 2),
         context_width: int = 128,
         local_colour: bool = False,
-        grid_context: bool = False,
+        with_deblocker: bool = False,
     ) -> None:
         super().__init__()
-        self.context = Context(context_width, grid_context)
+        sizes = widths, encoder_blocks, decoder_blocks, context_width, local_colour
+        self.deblocker = RecoveryNet(*sizes) if with_deblocker else None
+        self.context = Context(context_width)
         self.colour = nn.Linear(context_width, 12)
         self.stem = nn.Conv2d(24, widths[0], 3, padding=1)
         self.encoder = nn.ModuleList(
@@ -163,7 +173,19 @@ class RecoveryNet(ModelMixin, ConfigMixin):
                 nn.init.zeros_(parameter)
 
     def forward(self, x_t: Tensor, corrupted: Tensor, time: Tensor, thumbnail: Tensor) -> Prediction:
-        context = self.context(thumbnail, time)
+        cut = is_cut(thumbnail)
+        if self.deblocker is None or not cut.any():
+            return self._recover(x_t, corrupted, time, thumbnail)
+        if cut.all():
+            return cast(Prediction, self.deblocker(x_t, corrupted, time, thumbnail))
+        told = x_t, corrupted, time, thumbnail
+        theirs = self.deblocker(*(part[cut] for part in told))
+        ours = self._recover(*(part[~cut] for part in told))
+        order = torch.argsort(torch.cat([cut.nonzero(), (~cut).nonzero()]).flatten())
+        return Prediction(*(torch.cat(two)[order] for two in zip(theirs, ours, strict=True)))
+
+    def _recover(self, x_t: Tensor, corrupted: Tensor, time: Tensor, thumbnail: Tensor) -> Prediction:
+        context = self.context(thumbnail[:, :6], time)
         h = self.stem(F.pixel_unshuffle(torch.cat([x_t, corrupted], dim=1) - 0.5, 2))
         h, deepest, log_scale = self._unet(h, context)
         change = F.pixel_shuffle(self.change(h), 2)
