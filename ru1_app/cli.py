@@ -13,7 +13,7 @@ import typer
 from typer.exceptions import TyperException
 
 from ru1_app import __version__
-from ru1_app.commands import data, evaluation, images, lists, people, questions, queue, serving
+from ru1_app.commands import data, evaluation, images, lists, people, questions, queue, releases, serving, training
 from ru1_app.config import Settings
 from ru1_app.errors import InvalidInput, Ru1Error
 
@@ -30,6 +30,10 @@ desk = typer.Typer(help="The rating queue and what its labels say.", no_args_is_
 cli.add_typer(desk, name="queue")
 measured = typer.Typer(help="The benchmark of the embedded models.", no_args_is_help=True)
 cli.add_typer(measured, name="eval")
+trained = typer.Typer(help="Training on a release.", no_args_is_help=True)
+cli.add_typer(trained, name="train")
+released = typer.Typer(help="Releases that were made.", no_args_is_help=True)
+cli.add_typer(released, name="release")
 users = typer.Typer(help="Who may rate.", no_args_is_help=True)
 cli.add_typer(users, name="users")
 audit = typer.Typer(help="The audit log.", no_args_is_help=True)
@@ -81,13 +85,18 @@ def version() -> None:
 
 for command in (
     images.check, images.corrupt, images.recover, images.score, questions.answer, questions.reason, data.export,
-    lists.corruptions, lists.models, serving.parity,
+    lists.corruptions, lists.models, lists.formats, serving.parity,
 ):  # fmt: skip
     cli.command()(command)
 for measuring in (evaluation.embedded, evaluation.compare, evaluation.report):
     measured.command()(measuring)
+for teaching in (training.rl, training.risk):
+    trained.command()(teaching)
 for queueing in (queue.fill, queue.gold, queue.overlap, queue.report):
     desk.command()(queueing)
+released.command("list")(releases.list_)
+released.command("verify")(releases.verify)
+released.command("push")(releases.push)
 db.command("upgrade")(data.db_upgrade)
 for managing, called in ((people.add, "add"), (people.list_, "list"), (people.role, "role"), (people.forget, "forget")):
     users.command(called)(managing)

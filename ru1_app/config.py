@@ -70,6 +70,16 @@ class Settings:
         """Where image blobs are, by SHA-256."""
         return self.data_dir / "blobs"
 
+    @property
+    def releases_dir(self) -> Path:
+        """Where releases of training data are, one folder each."""
+        return self.data_dir / "releases"
+
+    @property
+    def passing_dir(self) -> Path:
+        """Where releases of people who are not signed in are for a few hours."""
+        return self.data_dir / "passing"
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """Read `RU1_*`; a value of the wrong type raises `InvalidInput` naming the variable."""

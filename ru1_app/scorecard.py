@@ -53,7 +53,7 @@ def _pairs(name: str, spec: ScorerSpec, evidence: Evidence) -> dict[PairKind, Pa
     bad, good, clean = evidence.corrupted, evidence.recovered, evidence.reference
     if not spec.reference:
         return {PairKind.CORRUPTED_ALONE: Pair(bad, None), PairKind.RECOVERED_ALONE: Pair(good, None)}
-    if clean is None:
+    if clean is None or spec.of_input:
         return {PairKind.RECOVERED_CORRUPTED: Pair(good, bad)}
     pairs = {PairKind.CORRUPTED_REFERENCE: Pair(bad, clean), PairKind.RECOVERED_REFERENCE: Pair(good, clean)}
     if evidence.spec is not None and name in CONSISTENCY:

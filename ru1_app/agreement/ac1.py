@@ -72,7 +72,7 @@ def _agreed(counts: Float) -> Float:
 
 def _with_interval(value: float, own: Float, least: float, counts: Float, paired: Float) -> Agreement:
     """The value with the error that the units' own values [n] give it."""
-    from scipy.special import stdtrit  # type: ignore[import-untyped]  # slow to import
+    from scipy.special import stdtrit  # slow to import
 
     n, units, ratings = len(own), int(paired.sum()), int(counts[paired > 0].sum())
     if n < 2:

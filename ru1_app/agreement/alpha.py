@@ -67,6 +67,18 @@ def alpha(table: Table, metric: Metric = Metric.NOMINAL, *, resamples: int = RES
     return Agreement(value, low, high, units, ratings)
 
 
+def weighted_alpha(counts: Float, weights: Float, metric: Metric = Metric.NOMINAL) -> float | None:
+    """Alpha without an interval, of more units than are held: a row of `counts` [U, V] stands for `weights` [U] units.
+
+    None where no unit has two ratings, or every rating has the same value. Nominal and ordinal only.
+    """
+    paired = counts.sum(1) >= 2
+    if not paired.any():
+        return None
+    value = float(_alphas(counts[paired], weights[None, paired], metric, None)[0])
+    return None if np.isnan(value) else value
+
+
 def _interval(drawn: Float) -> tuple[float | None, float | None]:
     known = drawn[~np.isnan(drawn)]
     if not len(known) or 2 * len(known) < len(drawn):

@@ -61,7 +61,7 @@ def compare(left: Sequence[Region], right: Sequence[Region], *, categories: bool
         right: boxes of the other.
         categories: whether only boxes of the same category can be paired.
     """
-    from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]  # slow to import
+    from scipy.optimize import linear_sum_assignment  # slow to import
 
     if not left and not right:
         return RegionAgreement((), 1.0, 1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -14,15 +15,29 @@ from ru1_app.config import Settings
 
 def export(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="A folder that does not exist yet.")],
-    format_: Annotated[str, typer.Option("--format", help="records, flow_grpo or all.")] = "records",
+    format_: Annotated[
+        list[str] | None, typer.Option("--format", help="May be given several times; `ru1 formats` lists them.")
+    ] = None,
+    view: Annotated[str, typer.Option(help="Slug of a saved view, whose filters choose the cases.")] = "",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="As in --set least_raters=2; JSON values.")
+    ] = None,
     json_: Json = False,
 ) -> None:
-    """Write the flagged cases as training data."""
-    from ru1_app.export import export as write
+    """Write a release: labelled cases as training data, with manifest, card and Croissant description."""
+    from ru1_app.export import write_release
+    from ru1_app.export.asked import selection_of
+    from ru1_app.export.jobs import tell
+    from ru1_app.store.audit_sql import SYSTEM
     from ru1_app.wiring import wire
 
-    manifest = write(wire().store, out, format_)
-    show(manifest.as_dict(), json_, [f"{out}: {json.dumps(dict(manifest.counts))}"])
+    app = wire()
+    selection = selection_of(app.store, view, set_ or [])
+    out = out.resolve()
+    where, manifest = write_release(app.store, out.parent, selection, format_ or ["tables"], name=out.name)
+    tell(app.store, manifest, where, SYSTEM, datetime.now(UTC))
+    rows = {name: dict(each.rows) for name, each in manifest.formats.items()}
+    show({"folder": str(where), **manifest.as_dict()}, json_, [f"{where}: {json.dumps(rows)}"])
 
 
 def db_upgrade(json_: Json = False) -> None:

@@ -1,4 +1,4 @@
-"""Commands that list: corruptions and models."""
+"""Commands that list: corruptions, models, formats of releases."""
 
 from __future__ import annotations
 
@@ -33,6 +33,23 @@ def models(json_: Json = False) -> None:
         for state in wire().states()
     ]  # fmt: skip
     show(rows, json_, [line for row in rows for line in _model_lines(row)])
+
+
+def formats(json_: Json = False) -> None:
+    """List the formats of releases: whose code reads each, what it can train and what it cannot."""
+    from ru1_app.export import FORMATS
+
+    rows = [
+        {"name": name, "title": each.title, "consumer": each.consumer, "trains": each.trains, "cannot": each.cannot}
+        for name, each in FORMATS.items()
+    ]
+    show(rows, json_, [line for row in rows for line in _format_lines(row)])
+
+
+def _format_lines(row: dict[str, str]) -> list[str]:
+    space = f"{'':18} "
+    head = f"{row['name']:18} {row['title']}"
+    return [head, f"{space}For: {row['consumer']}", space + row["trains"], f"{space}But: {row['cannot']}"]
 
 
 def _model_lines(row: dict[str, Any]) -> list[str]:

@@ -1,59 +1,41 @@
-"""Records as Parquet with the images' PNG bytes inside, and as JSON lines. `datasets` loads both."""
+"""Parquet files that are written in row groups of bounded size, with images as bytes, as `datasets` reads them."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack, closing
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from ru1_app.store.sql import Store
-
-IMAGES = {
-    "corrupted": "corrupted_sha256",
-    "recovered": "recovered_sha256",
-    "reference": "reference_sha256",
-    "uncertainty": "uncertainty_sha256",
-}
-ROWS, BYTES = 50, 64 * 2**20  # most of one row group: what a reader holds in memory at once
+ROWS, BYTES = 100, 32 * 2**20  # most of one row group: what a writer and a reader hold in memory at once
 
 
-def write_records(store: Store, records: Iterable[Mapping[str, Any]], folder: Path) -> int:
-    """Write `train.parquet`, `test.parquet` (where there are such rows) and `records.jsonl`; returns the count."""
-    features = make_features()
-    count = 0
-    with ExitStack() as stack:
-        lines = stack.enter_context((folder / "records.jsonl").open("w", encoding="utf-8"))
-        tables: dict[str, _Table] = {}
-        for record in records:
-            split = record["split"]
-            if split not in tables:
-                tables[split] = stack.enter_context(closing(_Table(folder / f"{split}.parquet", features)))
-            lines.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
-            tables[split].add(record, _embedded(store, record))
-            count += 1
-    return count
+def embedded(sha: str | None, png: bytes | None) -> dict[str, Any] | None:
+    """An image column's value: bytes always, since a path would mean nothing elsewhere."""
+    return None if sha is None or png is None else {"bytes": png, "path": f"{sha}.png"}
 
 
-class _Table:
-    """A Parquet file that is written in row groups of bounded size."""
+class Table:
+    """One Parquet file of `datasets` features; `rows` is the most of one row group."""
 
-    def __init__(self, path: Path, features: Any) -> None:
+    def __init__(self, path: Path, features: Any, rows: int = ROWS) -> None:
         import pyarrow.parquet as pq
 
+        path.parent.mkdir(parents=True, exist_ok=True)
         self._schema = features.arrow_schema
         self._writer = pq.ParquetWriter(path, self._schema)
-        self._rows: list[dict[str, Any]] = []
-        self._size = 0
+        self._rows: list[Mapping[str, Any]] = []
+        self._most, self._size = rows, 0
 
-    def add(self, record: Mapping[str, Any], images: Mapping[str, Any]) -> None:
-        self._rows.append({**record, **images})
-        self._size += sum(len(image["bytes"]) for image in images.values() if image)
-        if len(self._rows) == ROWS or self._size >= BYTES:
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Append a row."""
+        self._rows.append(row)
+        self._size += _weight(row)
+        if len(self._rows) == self._most or self._size >= BYTES:
             self._flush()
 
     def close(self) -> None:
+        """Write what is left."""
         self._flush()
         self._writer.close()
 
@@ -65,80 +47,35 @@ class _Table:
         self._rows, self._size = [], 0
 
 
-def _embedded(store: Store, record: Mapping[str, Any]) -> dict[str, Any]:
-    """Image columns: bytes always, since a path would mean nothing elsewhere."""
-    return {
-        name: None if record[key] is None else {"bytes": store.image(record[key]), "path": f"{record[key]}.png"}
-        for name, key in IMAGES.items()
-    }
+class Tables:
+    """A folder with one Parquet file for each split, made when its first row comes: loaders refuse empty ones."""
+
+    def __init__(self, folder: Path, features: Any, stack: ExitStack, rows: int = ROWS) -> None:
+        self._folder, self._features, self._stack, self._rows = folder, features, stack, rows
+        self._open: dict[str, Table] = {}
+        self.counts: dict[str, int] = {}
+
+    def add(self, split: str, row: Mapping[str, Any]) -> None:
+        """Append a row to a split."""
+        if split not in self._open:
+            table = Table(self._folder / f"{split}.parquet", self._features, self._rows)
+            self._stack.callback(table.close)
+            self._open[split] = table
+        self._open[split].add(row)
+        self.counts[split] = self.counts.get(split, 0) + 1
 
 
-def make_features() -> Any:
-    """The columns as `datasets` features: images first, then the record's fields."""
-    from datasets import Features, Image, List, Value
+@contextmanager
+def tables(folder: Path, features: Any) -> Iterator[Tables]:
+    """The files of a folder, closed at the end."""
+    with ExitStack() as stack:
+        yield Tables(folder, features, stack)
 
-    text, whole, real, yes = (Value(kind) for kind in ("string", "int64", "float64", "bool"))
-    box = dict.fromkeys(("x0", "y0", "x1", "y1"), real)
-    model = dict.fromkeys(("model_id", "model_revision", "model_engine"), text)
-    answer = {
-        "condition": text, "text": text, "choice": text, "confidence": real, "correct": yes, "in_scope": yes,
-        "note": text, "seconds": real, "probabilities": List(real),
-        "reading": {
-            "degradations": List({"type": text, "degree": text}), "influence": text, "reasoning": text,
-            "conclusion": text,
-        },
-        **model,
-    }  # fmt: skip
-    score = {"pair": text, "scorer": text, "version": text, "value": real, "reason": text, "model": text}
-    strings = [
-        "schema_version",
-        "id",
-        "sample_id",
-        "split_group",
-        "split",
-        "corrupted_sha256",
-        "recovered_sha256",
-        "reference_sha256",
-        "uncertainty_sha256",
-        "uncertainty_kind",
-        "verdict",
-        "answer_impact",
-        "comment",
-        "label_status",
-        "source",
-        "stage",
-        "rating_id",
-        "rater_id",
-        "rated_at",
-        "taxonomy_version",
-        "guideline_version",
-        "question",
-        "expected",
-        "corruption",
-        "corruption_spec",
-        "corruption_level",
-        "sample_source",
-        "license",
-        "settings",
-        "app_version",
-        "created_at",
-        "trace",
-    ]
-    return Features(
-        {
-            **{name: Image() for name in IMAGES},
-            **dict.fromkeys(strings, text),
-            **dict.fromkeys(("severity", "confidence", "ratings", "corruption_seed", "seed"), whole),
-            **dict.fromkeys(("corruption_severity", "unsure_share", "seconds"), real),
-            **model,
-            "consent": yes,
-            "categories": List(text),
-            "category_severities": List(whole),
-            "regions": List({**box, "category": text}),
-            "unsure_regions": List(box),
-            "sample_answers": List({"condition": text, "said": List(text)}),
-            "options": List(text),
-            "answers": List(answer),
-            "scores": List(score),
-        }
-    )
+
+def _weight(value: Any) -> int:
+    """Bytes of the images in a row, however deep they lie."""
+    if isinstance(value, bytes):
+        return len(value)
+    if isinstance(value, Mapping):
+        return sum(map(_weight, value.values()))
+    return sum(map(_weight, value)) if isinstance(value, list | tuple) else 0

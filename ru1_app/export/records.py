@@ -1,47 +1,35 @@
-"""A case as one exported record, as `annotations/record.schema.json` describes it."""
+"""A labelled recovery (as in `annotations/record.schema.json`), a judgement, a preference: as plain values."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from typing import Any
 
 from ru1_app.corruptions import CorruptionSpec
-from ru1_app.domain import AnswerRecord, Case, Rating, RatingSource
+from ru1_app.domain import AnswerImpact, AnswerRecord, Case, Condition, Rating, Region
 from ru1_app.errors import ExportFailed, InvalidInput
+from ru1_app.export.labels import Label
+from ru1_app.export.rows import Preference, Row
 from ru1_app.protocol import record_schema
 
-SCHEMA_VERSION = "3"
-TEST_SHARE = 0.1
+SCHEMA_VERSION = "4"
+Record = dict[str, Any]
 
 
-def split_of(group: str) -> str:
-    """`train` or `test`, from the source image's digest: all samples of one source fall on one side."""
-    return "test" if int(group[:8], 16) < TEST_SHARE * 16**8 else "train"
-
-
-def current(case: Case) -> tuple[Rating, ...]:
-    """The ratings that no other supersedes."""
-    older = {rating.supersedes for rating in case.ratings}
-    return tuple(rating for rating in case.ratings if rating.id not in older)
-
-
-def shown_rating(case: Case) -> Rating | None:
-    """The newest rater's rating with consent, else the newest visitor's; None where there is none."""
-    ratings = [rating for rating in current(case) if rating.consent]
-    return max(ratings, key=lambda r: (r.source is RatingSource.RATER, r.created_at), default=None)
-
-
-def to_record(case: Case, rating: Rating) -> dict[str, Any]:
-    """The record of `case`, labelled by `rating`; plain JSON values only."""
+def to_record(row: Row, label: Label) -> Record:
+    """The record of a labelled recovery; plain JSON values only."""
+    case = row.case
     return {
         "schema_version": SCHEMA_VERSION,
         "id": case.id,
         **_sample(case),
+        "split": row.split,
         **_uncertainty(case),
-        **_judgement(rating, len(current(case))),
+        **_label(label),
+        "derived_impact": derived_impact(case).value,
         **_question(case),
         "scores": [{"pair": s.pair.value, **asdict(s.score), "model": s.model} for s in case.scores],
         "trace": case.recovery.trace,
@@ -56,11 +44,92 @@ def to_record(case: Case, rating: Rating) -> dict[str, Any]:
     }
 
 
-def check_record(record: Mapping[str, Any]) -> Mapping[str, Any]:
+def check_record(record: Record) -> Record:
     """The record, if it fits the published schema; else `ExportFailed` with its id and the field."""
-    for error in _validator().iter_errors(dict(record)):
+    for error in _validator().iter_errors(record):
         raise ExportFailed(f"Case {record['id']} does not fit the record schema: {error.json_path}: {error.message}.")
     return record
+
+
+def to_judgement(row: Row, rating: Rating) -> Record:
+    """One person's judgement."""
+    return {
+        "id": rating.id,
+        "recovery_id": rating.recovery_id,
+        "sample_id": row.case.sample.id,
+        "split": row.split,
+        "rater_id": rating.rater_id,
+        "source": rating.source.value,
+        "stage": rating.stage.value,
+        "round": rating.round,
+        "verdict": rating.verdict.value,
+        "severity": rating.severity,
+        **_categories(rating.categories),
+        "regions": regions(rating.regions),
+        "answer_impact": rating.answer_impact.value,
+        "supported_by_input": rating.supported_by_input,
+        "global_rating": rating.global_rating,
+        "confidence": rating.confidence,
+        "comment": rating.comment,
+        "duration_ms": rating.duration_ms,
+        "shown_at": rating.shown_at.isoformat() if rating.shown_at else None,
+        "created_at": rating.created_at.isoformat(),
+        "taxonomy_version": rating.taxonomy_version,
+        "guideline_version": rating.guideline_version,
+    }
+
+
+def to_pair(pair: Preference) -> Record:
+    """A preference with the votes that it rests on."""
+    return {
+        "id": pair.id,
+        "sample_id": pair.chosen.case.sample.id,
+        "split": pair.split,
+        "chosen_id": pair.chosen.case.id,
+        "rejected_id": pair.rejected.case.id,
+        "origin": pair.origin.value,
+        "voters": pair.voters,
+        "margin": pair.margin,
+        "votes": [
+            {
+                "rater_id": vote.rater_id,
+                "left_id": vote.left_id,
+                "right_id": vote.right_id,
+                "choice": vote.choice.value,
+                "duration_ms": vote.duration_ms,
+                "created_at": vote.created_at.isoformat(),
+            }
+            for vote in pair.votes
+        ],
+    }
+
+
+def derived_impact(case: Case) -> AnswerImpact:
+    """What the recovery did to the answer, by the answers themselves: from the corrupted image against from both."""
+    question = case.sample.question
+    given = {record.condition: record.answered.choice for record in case.answers}
+    pair = given.get(Condition.CORRUPTED), given.get(Condition.BOTH)
+    if question is None:
+        return AnswerImpact.NOT_APPLICABLE
+    if not question.options or question.expected is None or Condition.CORRUPTED not in given or pair[1] is None:
+        return AnswerImpact.UNKNOWN
+    before, after = (choice == question.expected for choice in pair)
+    if before != after:
+        return AnswerImpact.HARMED if before else AnswerImpact.HELPED
+    return AnswerImpact.NONE if before else AnswerImpact.WRONG_BOTH
+
+
+def corruption_of(text: str | None) -> CorruptionSpec | None:
+    """None also for a form that this version of the app cannot read; the text itself is exported as it is."""
+    try:
+        return None if text is None else CorruptionSpec.parse(text)
+    except InvalidInput:
+        return None
+
+
+def regions(some: Sequence[Region]) -> list[Record]:
+    """Regions as plain values."""
+    return [asdict(region) for region in some]
 
 
 @cache
@@ -70,13 +139,12 @@ def _validator() -> Any:
     return Draft202012Validator(record_schema())
 
 
-def _sample(case: Case) -> dict[str, Any]:
+def _sample(case: Case) -> Record:
     sample = case.sample
-    spec = _spec(sample.corruption)
+    spec = corruption_of(sample.corruption)
     return {
         "sample_id": sample.id,
         "split_group": sample.split_group,
-        "split": split_of(sample.split_group),
         "corrupted_sha256": sample.corrupted_sha,
         "recovered_sha256": case.recovery.image_sha,
         "reference_sha256": sample.reference_sha,
@@ -91,15 +159,7 @@ def _sample(case: Case) -> dict[str, Any]:
     }
 
 
-def _spec(text: str | None) -> CorruptionSpec | None:
-    """None also for a form that this version of the app cannot read; the text itself is exported as it is."""
-    try:
-        return None if text is None else CorruptionSpec.parse(text)
-    except InvalidInput:
-        return None
-
-
-def _uncertainty(case: Case) -> dict[str, Any]:
+def _uncertainty(case: Case) -> Record:
     found = case.recovery.uncertainty
     boxes = found.regions if found else ()
     return {
@@ -109,31 +169,34 @@ def _uncertainty(case: Case) -> dict[str, Any]:
     }
 
 
-def _judgement(rating: Rating, count: int) -> dict[str, Any]:
-    codes = sorted(rating.categories)
+def _label(label: Label) -> Record:
     return {
-        "verdict": rating.verdict.value,
-        "severity": rating.severity,
-        "categories": codes,
-        "category_severities": [rating.categories[code] for code in codes],
-        "regions": [asdict(region) for region in rating.regions],
-        "answer_impact": rating.answer_impact.value,
-        "comment": rating.comment,
-        "label_status": "confirmed" if rating.source is RatingSource.RATER else "unconfirmed",
-        "source": rating.source.value,
-        "stage": rating.stage.value,
-        "confidence": rating.confidence,
-        "consent": rating.consent,
-        "rating_id": rating.id,
-        "rater_id": rating.rater_id,
-        "ratings": count,
-        "rated_at": rating.created_at.isoformat(),
-        "taxonomy_version": rating.taxonomy_version,
-        "guideline_version": rating.guideline_version,
+        "label_status": label.status.value,
+        "verdict": label.verdict.value if label.verdict else None,
+        "blind_verdict": label.blind_verdict.value if label.blind_verdict else None,
+        "severity": label.severity,
+        **_categories(label.categories),
+        "regions": regions([region for rating in label.last for region in rating.regions]),
+        "answer_impact": label.impact.value,
+        "supported_by_input": label.supported,
+        "raters": label.raters,
+        "agreement": label.share,
+        "misleading_share": label.misleading_share,
+        "mean_severity": label.mean_severity,
+        "human_score": label.human_score,
+        "elusive": label.elusive,
+        "ratings": len(label.ratings),
+        "taxonomy_versions": sorted({rating.taxonomy_version for rating in label.ratings}),
+        "guideline_versions": sorted({rating.guideline_version for rating in label.ratings}),
     }
 
 
-def _question(case: Case) -> dict[str, Any]:
+def _categories(named: Mapping[str, int]) -> Record:
+    codes = sorted(named)
+    return {"categories": codes, "category_severities": [named[code] for code in codes]}
+
+
+def _question(case: Case) -> Record:
     question = case.sample.question
     return {
         "question": question.text if question else None,
@@ -144,7 +207,7 @@ def _question(case: Case) -> dict[str, Any]:
     }
 
 
-def _answer(case: Case, record: AnswerRecord) -> dict[str, Any]:
+def _answer(case: Case, record: AnswerRecord) -> Record:
     question = case.sample.question
     expected = question.expected if question and question.options else None
     return {

@@ -18,6 +18,7 @@ from ru1_app.items import Item, ItemKind, Origin, Purpose
 from ru1_app.rating.forms import impact_of
 from ru1_app.rating.golden import is_gold
 from ru1_app.rating.policy import Overlap, Signals, rank
+from ru1_app.scoring.risk import NAME as RISK
 from ru1_app.store.queue_sql import Queue
 from ru1_app.store.sql import Store
 
@@ -92,7 +93,8 @@ def signals_of(case: Case) -> Signals:
     """What makes a case urgent by itself."""
     flags = {rating.rater_id for rating in case.ratings if rating.source is RatingSource.VISITOR}
     unsure = case.recovery.uncertainty.share if case.recovery.uncertainty else 0.0
-    return Signals(len(flags), unsure, impact_of(case) is AnswerImpact.HARMED)
+    risks = [each.score.value for each in case.scores if each.score.scorer == RISK and each.score.value is not None]
+    return Signals(len(flags), unsure, impact_of(case) is AnswerImpact.HARMED, risk=max(risks, default=0.0))
 
 
 def cases_of_folder(store: Store, folder: Path, model: str, images: Mapping[str, Mapping[str, Path]]) -> list[Case]:

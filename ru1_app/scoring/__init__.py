@@ -1,4 +1,4 @@
-"""Scorers by name. Only CLIP needs torch; it loads its weights here."""
+"""Scorers by name. Only CLIP and the risk model need torch; they load their weights here."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ru1_app.scoring.clip import load_embedded, load_openai
 from ru1_app.scoring.ms_ssim import MS_SSIM
 from ru1_app.scoring.no_reference import BLOCKINESS, NOISE, SHARPNESS
 from ru1_app.scoring.psnr import PsnrScorer
+from ru1_app.scoring.risk import load_risk
 from ru1_app.scoring.ssim import SSIM
 
 __all__ = ["Pair", "Scorer", "ScorerSpec", "load_scorers", "scorers_with"]
@@ -29,10 +30,14 @@ def load_scorers(settings: Settings) -> dict[str, Scorer]:
     """
     if settings.clip not in CLIPS:
         raise InvalidInput(f"RU1_CLIP={settings.clip!r} is not one of {', '.join(CLIPS)}.")
-    return scorers_with(CLIPS[settings.clip](settings))
+    risk = settings.models_dir / "risk"
+    models: list[Scorer] = [CLIPS[settings.clip](settings)]
+    if risk.is_dir():
+        models.append(load_risk(risk, settings.models_dir / "clip"))
+    return scorers_with(*models)
 
 
-def scorers_with(clip: Scorer) -> dict[str, Scorer]:
-    """All scorers with this CLIP, in the order in which they are shown."""
-    scorers: tuple[Scorer, ...] = (SSIM, MS_SSIM, PsnrScorer(), CIEDE2000, clip, SHARPNESS, NOISE, BLOCKINESS)
+def scorers_with(*models: Scorer) -> dict[str, Scorer]:
+    """All scorers with these that need weights, in the order in which they are shown."""
+    scorers: tuple[Scorer, ...] = (SSIM, MS_SSIM, PsnrScorer(), CIEDE2000, *models, SHARPNESS, NOISE, BLOCKINESS)
     return {scorer.spec.name: scorer for scorer in scorers}

@@ -35,6 +35,7 @@ class ScorerSpec:
     model: str | None = None  # weights behind it, as shown to the person
     reference: bool = True  # False: it looks at `Pair.image` alone
     aligned: bool = True  # it compares pixel with pixel, and means nothing where geometry moved
+    of_input: bool = False  # it compares the recovered image with the corrupted one, clean one or not
 
 
 class Scorer(Protocol):

@@ -44,6 +44,13 @@ def append(
     return AuditEntry(number, now, actor, action, subject, told, previous, digest)
 
 
+def tell(
+    database: Database, actor: str, action: str, subject: str, detail: Mapping[str, Any], now: datetime
+) -> AuditEntry:
+    """Add a line that tells of nothing else in the store."""
+    return database.write(lambda session: append(session, actor, action, subject, detail, now))
+
+
 def line_hash(number: int, at: datetime, actor: str, action: str, subject: str, detail: str, previous: str) -> str:
     """SHA-256, hexadecimal, over the fields of a line as a JSON list, the hash before it first."""
     moment = at.astimezone(UTC).isoformat(timespec="microseconds")

@@ -113,7 +113,7 @@ class Store:
     def case(self, case_id: str) -> Case:
         """The case of that id; `NotFound` where there is none."""
         with self.database.read() as session:
-            row = session.scalars(_loaded(select(RecoveryRow)).where(RecoveryRow.id == case_id)).one_or_none()
+            row = session.scalars(loaded(select(RecoveryRow)).where(RecoveryRow.id == case_id)).one_or_none()
             if row is None:
                 raise NotFound(f"There is no case {case_id!r}. It may have been flagged in another store.")
             return to_case(row)
@@ -134,7 +134,7 @@ class Store:
             if after is not None:
                 query = query.where(key < _key_of(session, after))
             query = query.order_by(RecoveryRow.created_at.desc(), RecoveryRow.id.desc()).limit(limit)
-            return [to_case(row) for row in session.scalars(_loaded(query))]
+            return [to_case(row) for row in session.scalars(loaded(query))]
 
     def iter_cases(
         self,
@@ -155,7 +155,7 @@ class Store:
         while True:
             some = query.where(RecoveryRow.id > last).order_by(RecoveryRow.id).limit(PAGE)
             with self.database.read() as session:
-                page = [to_case(row) for row in session.scalars(_loaded(some))]
+                page = [to_case(row) for row in session.scalars(loaded(some))]
             yield from page
             if len(page) < PAGE:
                 return
@@ -208,7 +208,7 @@ def _filtered(verdict: Verdict | None, source: RatingSource | None, corruption: 
     return query
 
 
-def _loaded(query: Select[RecoveryRow]) -> Select[RecoveryRow]:
+def loaded(query: Select[RecoveryRow]) -> Select[RecoveryRow]:
     """Fetch what a case holds with one query for each table, whatever the number of cases."""
     ratings = selectinload(RecoveryRow.ratings)
     return query.options(

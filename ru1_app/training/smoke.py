@@ -84,14 +84,14 @@ def _stage_one(out: Path) -> Iterator[Learned]:
 
 def _stage_two(out: Path) -> Iterator[Learned]:
     from ru1_app.models.embedded.pipeline import SourceFlowPipeline
-    from ru1_app.rewards import reward_of
+    from ru1_app.rewards import Folders, reward_of
     from ru1_app.training.rl import trainer as rl
     from ru1_app.training.rl.source import inputs_of
     from ru1_app.training.weights import save_pipeline
 
     config = load_config(rl.RlConfig, Path(rl.__file__).with_name("rl.toml"), RL)
     net = SourceFlowPipeline.from_pretrained(out / "sft/model", dtype=torch.float32, local_files_only=True).net
-    reward = reward_of(config.rewards, Settings().models_dir / "clip")
+    reward = reward_of(config.rewards, Folders(Settings().models_dir / "clip"))
     trainer = rl.Trainer(net, rl.policy_of(config, 0.05), reward, config)
     examined = next(inputs_of(config, out / "photos", 1_000_000, "cpu", count=EXAMINED))
 

@@ -9,7 +9,7 @@
   };
   // The path under which the app is mounted, on this origin: never another one.
   R.root = () => {
-    const given = (window.gradio_config && window.gradio_config.root) || location.href.replace(/\/(cases|lead|rate)?\/?([?#].*)?$/, '');
+    const given = (window.gradio_config && window.gradio_config.root) || location.href.replace(/\/(cases|export|lead|rate)?\/?([?#].*)?$/, '');
     return new URL(given, location.href).pathname.replace(/\/$/, '');
   };
   R.call = async (name, ...data) => {
@@ -44,7 +44,7 @@
   // /?item=ID and /?view=NAME on the main page lead to the case and to the view.
   const asked = new URLSearchParams(location.search);
   const there = location.pathname.replace(/\/$/, '');
-  if ((asked.get('item') || asked.get('view')) && !/\/(cases|lead|rate)$/.test(there)) {
+  if ((asked.get('item') || asked.get('view')) && !/\/(cases|export|lead|rate)$/.test(there)) {
     const to = asked.get('item') ? { case: asked.get('item') } : { view: asked.get('view') };
     location.replace(`${location.origin}${there}/cases?${new URLSearchParams(to)}`);
   }

@@ -74,6 +74,7 @@
   const find = async (after = '') => {
     const query = read(); const order = query.get('order') || 'newest'; query.delete('order');
     const mine = (turn += 1);
+    at('.ru1-export').href = `export?${view ? new URLSearchParams({ view }) : query}`.replace(/\?$/, '');
     busy(true);
     try {
       const found = await R.call('cases', R.token.get(), query.toString(), order, after);

@@ -36,6 +36,7 @@ def serve(settings: Settings | None = None) -> None:
     from ru1_app.ui.image_route import serve_images
     from ru1_app.ui.layout import create_ui, look
     from ru1_app.ui.no_downloads import forbid_downloads
+    from ru1_app.ui.release_route import serve_releases
 
     forbid_downloads()
     app = wire(settings)
@@ -55,6 +56,7 @@ def serve(settings: Settings | None = None) -> None:
             "Choose others with RU1_PORT and RU1_HOST, or --port and --host."
         ) from error
     serve_images(server, app)
+    serve_releases(server, app)
     if settings.profile != "zerogpu":
         app.warm()
     demo.block_thread()

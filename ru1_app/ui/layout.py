@@ -9,12 +9,12 @@ from typing import Any
 import gradio as gr
 
 from ru1_app.config import Settings
-from ru1_app.ui import cases_page, lead_page, rate_page, rating_api, recover_page, view
+from ru1_app.ui import cases_page, export_api, export_page, lead_page, rate_page, rating_api, recover_page, view
 from ru1_app.wiring import App
 
 CSS = Path(__file__).with_name("style.css")
 SCRIPTS = [Path(__file__).with_name(name) for name in ("boxes.js", "page.js", "upload.js")]
-SCRIPTS += [*cases_page.SCRIPTS, *lead_page.SCRIPTS]
+SCRIPTS += [*cases_page.SCRIPTS, *lead_page.SCRIPTS, *export_page.SCRIPTS]
 
 
 def create_ui(app: App) -> gr.Blocks:
@@ -24,8 +24,12 @@ def create_ui(app: App) -> gr.Blocks:
         _warn(app)
         recover_page.build(app, demo)
         rating_api.build(app)
+        export_api.build(app)
     with demo.route("Cases", "cases"):
         cases_page.build(app, demo)
+    with demo.route("Export", "export"):
+        _warn(app)
+        export_page.build(app, demo)
     with demo.route("Rate", "rate"):
         _warn(app)
         rate_page.build(app, demo)
@@ -53,4 +57,5 @@ def look(settings: Settings) -> dict[str, Any]:
         button_primary_background_fill_hover="*primary_800",
         button_primary_background_fill_hover_dark="*primary_800",
     )
-    return {"theme": theme, "css_paths": [CSS, rate_page.CSS, cases_page.CSS, lead_page.CSS], "head": head}
+    styles = [CSS, rate_page.CSS, cases_page.CSS, lead_page.CSS, export_page.CSS]
+    return {"theme": theme, "css_paths": styles, "head": head}

@@ -10,6 +10,7 @@ from ru1_app.domain import Case, PairKind, Score
 from ru1_app.scorecard import INSIDE, MOVED, OUTSIDE
 from ru1_app.scoring.base import ScorerSpec
 from ru1_app.scoring.psnr import IDENTICAL
+from ru1_app.scoring.risk import NAME as RISK
 
 Values = Mapping[tuple[str, PairKind], Score]
 Specs = Mapping[str, ScorerSpec]
@@ -21,12 +22,13 @@ FOR, AGAINST = 30.0, 20.0  # dB of consistency from which it speaks for, and bel
 def scores(case: Case, specs: Specs) -> str:
     """All scores: before → after with a reference, else agreement with the input, said so."""
     values = {(record.score.scorer, record.pair): record.score for record in case.scores}
-    return _strip(case, values, specs) + _by_damage(values) + _consistency(values) + _alone(values, specs)
+    parts = (_strip(case, values, specs), _risk(values, specs), _by_damage(values), _consistency(values))
+    return "".join(parts) + _alone(values, specs)
 
 
 def _strip(case: Case, values: Values, specs: Specs) -> str:
     known = case.sample.reference_sha is not None
-    cards = "".join(_card(spec, values, known) for spec in specs.values() if spec.reference)
+    cards = "".join(_card(spec, values, known) for spec in specs.values() if spec.reference and not spec.of_input)
     head = "Corrupted → recovered, each against the clean image" if known else "Recovered against the corrupted input"
     hint = "" if known else " There is no clean image: this is agreement with the input, <b>not quality</b>."
     return f'<p class="ru1-small">{head}.{hint}</p><div class="ru1-scores">{cards}</div>'
@@ -42,6 +44,20 @@ def _card(spec: ScorerSpec, values: Values, known: bool) -> str:
     named = f'<span class="ru1-small">{escape(spec.model)}</span>' if spec.model else ""
     return (
         f'<div class="ru1-card"><h4>{escape(spec.label)}</h4><p class="ru1-value">{body}</p>{named}{_about(spec)}</div>'
+    )
+
+
+def _risk(values: Values, specs: Specs) -> str:
+    """How probably people would find the recovery misleading; nothing where no model of their judgements is there."""
+    spec = specs.get(RISK)
+    score = values.get((RISK, PairKind.RECOVERED_CORRUPTED))
+    if spec is None or score is None:
+        return ""
+    said = escape(score.reason or "not scored") if score.value is None else f"{100 * score.value:.0f} %"
+    return (
+        f'<div class="ru1-risk"><p><b>{escape(spec.label)}: {said}</b> '
+        '<span class="ru1-small">from the two images alone, without the clean one</span></p>'
+        f"{_about(spec)}</div>"
     )
 
 

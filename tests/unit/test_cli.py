@@ -14,14 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ru1_app.config import ROOT, Settings
-from ru1_app.flagging import flag
+from ru1_app.config import ROOT
 from ru1_app.images import Image8, from_png, write_png
-from ru1_app.store.sql import Store
-from tests.factories import make_case
 from tests.served import ServedModel
 from tests.tiny_models import ANSWERERS, RECOVERERS, make_tiny_models
-from tests.unit.test_flagging import GOOD
 
 pytestmark = pytest.mark.service
 
@@ -88,8 +84,8 @@ def test_corrupt_is_repeatable_for_files_and_folders(cli: Cli) -> None:
         (("recover", "photo.png", "x.png", "--steps", "0"), "steps"),
         (("answer", "photo.png", "--question", " "), "empty"),
         (("export", "out", "--format", "csv"), "no format"),
-        (("export", "out"), "No flagged cases yet"),
-        (("export", "."), "current folder"),
+        (("export", "out"), "No judged case fits these filters"),
+        (("export", "."), "exists already"),
         (("recover", "photo.png", "x.png", "--seed", "99999999999999999999999"), "seed"),
         (("recover", "photo.png", "x.png", "--seed", "abc"), "integer"),
         (("recover", "photo.png"), "Missing argument 'OUT'"),
@@ -137,15 +133,6 @@ def test_the_environment_is_read_and_nonsense_in_it_refused(cli: Cli) -> None:
     cli.environ["RU1_DATA_DIR"] = str(cli.folder / "photo.png")
     assert "cannot be made" in cli("db", "upgrade", code=1)
     assert "cannot be made" in cli("export", "out", code=1)
-
-
-def test_export_writes_what_was_flagged(cli: Cli) -> None:
-    settings = Settings(data_dir=cli.folder / "data")
-    case, images = make_case()
-    flag(Store(settings.url, settings.blob_dir), case, images, GOOD)
-    document = cli("export", "out", "--format", "all", "--json")
-    assert document["counts"] == {"records": 1, "flow_grpo": 1}
-    assert (cli.folder / "out/train.parquet").is_file()
 
 
 def test_db_upgrade_and_models_answer_without_heavy_libraries(cli: Cli) -> None:

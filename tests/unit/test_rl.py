@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ru1_app.errors import InvalidInput
 from ru1_app.models.embedded.net import Prediction
-from ru1_app.rewards import WeightedReward, names, register, reward_of
+from ru1_app.rewards import Folders, WeightedReward, names, register, reward_of
 from ru1_app.training.config import load_config
 from ru1_app.training.rl import trainer as trainer_module
 from ru1_app.training.rl.objective import advantages, divergence, objective
@@ -48,12 +48,12 @@ def inputs(count: int = 4) -> Inputs:
     return Inputs(torch.full(shape, 0.5), torch.full(shape, TARGET), torch.zeros(count, 6, 48, 48))
 
 
-def nearness(recovered: Tensor, clean: Tensor) -> Tensor:
+def nearness(recovered: Tensor, clean: Tensor, corrupted: Tensor | None = None) -> Tensor:
     """Highest, 0, where the recovery is the clean image."""
     return -(recovered - clean).square().flatten(1).mean(1)
 
 
-def constant(recovered: Tensor, clean: Tensor) -> Tensor:
+def constant(recovered: Tensor, clean: Tensor, corrupted: Tensor | None) -> Tensor:
     return torch.full((len(recovered),), 0.3)
 
 
@@ -217,7 +217,7 @@ def test_a_flow_without_noise_cannot_explore() -> None:
 def test_rewards_are_added_as_they_weigh() -> None:
     if "toy_nearness" not in names():
         register("toy_nearness", lambda clip: nearness)
-    total = reward_of({"ssim": 1.0, "toy_nearness": 0.5, "clip": 0.0}, Path("nowhere"))
+    total = reward_of({"ssim": 1.0, "toy_nearness": 0.5, "clip": 0.0}, Folders(Path("nowhere")))
     a, b = torch.rand(3, 3, 16, 16), torch.rand(3, 3, 16, 16)
     values = total(a, b)
     assert set(values) == {"ssim", "toy_nearness", "total"}
@@ -226,6 +226,6 @@ def test_rewards_are_added_as_they_weigh() -> None:
     with pytest.raises(InvalidInput, match="taken|already"):
         register("ssim", lambda clip: nearness)
     with pytest.raises(InvalidInput, match="ssim, clip"):
-        reward_of({"sharpness": 1.0}, Path("nowhere"))
+        reward_of({"sharpness": 1.0}, Folders(Path("nowhere")))
     with pytest.raises(InvalidInput, match="weight"):
-        reward_of({"ssim": 0.0}, Path("nowhere"))
+        reward_of({"ssim": 0.0}, Folders(Path("nowhere")))

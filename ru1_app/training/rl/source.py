@@ -1,4 +1,4 @@
-"""Inputs of stage II: corrupted crops of photos and rendered scenes, each from an image of its own."""
+"""Inputs of stage II: corrupted crops of photos and rendered scenes, or the inputs that a release found hard."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from pathlib import Path
 import torch
 from torch.utils.data import DataLoader
 
+from ru1_app.errors import InvalidInput
 from ru1_app.training.config import STILL
 from ru1_app.training.data import CorruptedCrops, Mix, load_photos, load_scenes
+from ru1_app.training.judged import Batches, read_examples
 from ru1_app.training.rl.policy import Inputs
 from ru1_app.training.rl.trainer import RlConfig
 
@@ -32,3 +34,17 @@ def inputs_of(config: RlConfig, photos: Path, start: int, device: str, *, count:
     for corrupted, clean, thumbnails in DataLoader(data, batch_size=None, num_workers=1, prefetch_factor=8):
         corrupted = corrupted.to(device, memory_format=torch.channels_last)
         yield Inputs(corrupted, clean.to(device), thumbnails.to(device))
+
+
+def inputs_of_release(config: RlConfig, release: Path, start: int, device: str) -> Iterator[Inputs]:
+    """Endless inputs that people judged and whose clean image is known: the worse they were found, the more often.
+
+    Whole images where they are no larger than the crop, which is what the reward `risk` needs.
+    """
+    examples = [each for each in read_examples(release) if each.clean is not None]
+    if not examples:
+        raise InvalidInput("No judged input of the release has a clean image, and the rewards compare with it.")
+    seed = config.seed * 1_000_003 + start + 500_000
+    for batch in Batches(examples, config.inputs, config.crop, seed):
+        corrupted = batch.corrupted.to(device, memory_format=torch.channels_last)
+        yield Inputs(corrupted, batch.clean.to(device), batch.thumbnails.to(device))

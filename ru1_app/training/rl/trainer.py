@@ -130,8 +130,10 @@ class Trainer:
     def _judge(self, rollout: Rollout) -> dict[str, Tensor]:
         """The rewards [N, G] by name."""
         count, group = rollout.images.shape[:2]
-        clean = rollout.inputs.clean.repeat_interleave(group, 0)
-        values = self.reward(rollout.images.flatten(0, 1), clean)
+        clean, corrupted = (
+            images.repeat_interleave(group, 0) for images in (rollout.inputs.clean, rollout.inputs.corrupted)
+        )
+        values = self.reward(rollout.images.flatten(0, 1), clean, corrupted)
         return {name: value.view(count, group) for name, value in values.items()}
 
     @torch.no_grad()

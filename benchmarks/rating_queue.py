@@ -1,6 +1,6 @@
 """The rating queue under load: p50 and p95 of taking an item and of submitting a judgement, on SQLite and PostgreSQL.
 
-    python benchmarks/queue.py [--json] [--stored 1000 200000] [--postgres URL]
+    python benchmarks/rating_queue.py [--json] [--stored 1000 200000] [--postgres URL]
 
 Reference: 50 ms at the 95th percentile, what a rater does not notice. Without --postgres a server of Debian's package
 is started, where it is installed.
@@ -21,7 +21,6 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-sys.path.pop(0)  # this folder, where this file would be taken for the standard library's `queue`
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np

@@ -1,0 +1,149 @@
+"""Closing the loop: does training on a release of (simulated) judgements make recoveries mislead less?
+
+    python benchmarks/closing_the_loop.py --work DIR [--json] [--scenes 240] [--held-out 160]
+
+Simulated raters (`ru1_app.simulated`) judge recoveries of drawn scenes into a store; a release of it trains the risk
+model and, by preferences, the recoverer; a control learns from the same inputs without what the raters said. All are
+measured on held-out scenes. Each step is kept in DIR, so a run that was cut goes on. `report` writes the figures into
+docs/closing_the_loop.md. The reference of each row is the recoverer before training.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+import torch  # noqa: E402
+from common import row, show  # noqa: E402
+
+from ru1_app.commands import training  # noqa: E402
+from ru1_app.config import Settings  # noqa: E402
+from ru1_app.export import Selection, write_release  # noqa: E402
+from ru1_app.images import Image8  # noqa: E402
+from ru1_app.models.base import Recovered, RecoverRequest  # noqa: E402
+from ru1_app.models.embedded.adapter import load  # noqa: E402
+from ru1_app.scenes.scene import HELD_OUT_SEED  # noqa: E402
+from ru1_app.simulated.cases import Recover  # noqa: E402
+from ru1_app.simulated.fill import fill  # noqa: E402
+from ru1_app.simulated.measure import Row, measure, summary  # noqa: E402
+from ru1_app.store.sql import Store  # noqa: E402
+
+HARD = (
+    "gaussian_noise", "impulse_noise", "motion_blur", "defocus_blur", "gaussian_blur", "zoom_blur", "jpeg", "avif",
+    "pixelate", "downsample", "fog", "low_light", "rain", "snow", "block_lost", "scan_lines", "darken", "oversmooth",
+)  # fmt: skip
+TRAIN, HELD_OUT = 3_000_000, HELD_OUT_SEED + 500_000
+SIZE, EACH = 192, 4  # pixels a side, corruptions of each scene
+BEFORE, AFTER, CONTROL = "before", "after", "control"
+
+
+def specs(number: int) -> list[str]:
+    """The corruptions of scene `number`: all come round, at mid and at high."""
+    chosen = [HARD[(number * EACH + k) % len(HARD)] for k in range(EACH)]
+    return [f"{name}@{'high' if (number + k) % 2 else 'mid'}" for k, name in enumerate(chosen)]
+
+
+def recoverer(folder: Path) -> Recover:
+    """The draws of a model's folder."""
+    model = load(folder)
+
+    def draws(image: Image8, seed: int) -> list[Image8]:
+        events = model.recover(RecoverRequest(image, seed=seed, steps=1, samples=2))
+        return list(next(event for event in events if isinstance(event, Recovered)).images)
+
+    return draws
+
+
+def filled(work: Path, init: Path, scenes: int) -> Store:
+    """The store of the training scenes, judged."""
+    store = Store(f"sqlite:///{work}/ru1.sqlite3", work / "blobs")
+    done = work / "filled.json"
+    if not done.exists():
+        run, counts = recoverer(init), []
+        for number in range(scenes):
+            counts.append(asdict(fill(store, {"embedded": run}, [TRAIN + number], specs(number), size=SIZE)))
+            print(f"{number + 1} of {scenes} scenes judged", file=sys.stderr, end="\r")
+        done.write_text(json.dumps(counts))
+    return store
+
+
+def released(store: Store, work: Path) -> Path:
+    """The release of the store."""
+    folder = work / "releases" / "loop"
+    if not folder.is_dir():
+        write_release(store, folder.parent, Selection(test_share=0.2), ["tables"], name="loop")
+    return folder
+
+
+def trained(work: Path, release: Path, init: Path, steps: int) -> dict[str, Path]:
+    """The folders of all models: before, after, and the control."""
+    models = {BEFORE: init}
+    for name, labels in ((AFTER, "true"), (CONTROL, "false")):
+        out = work / name
+        if not (out / "done").exists():
+            training.rl(release, out, init=init, set_=[f"steps = {steps}", f"labels = {labels}"], json_=True)
+            (out / "done").touch()
+        models[name] = out / "model"
+    return models
+
+
+def measured(work: Path, models: Mapping[str, Path], scenes: int) -> list[Row]:
+    """The rows of the held-out scenes; those that are kept are not measured again."""
+    path = work / "rows.json"
+    rows = [Row(*each) for each in json.loads(path.read_text())] if path.exists() else []
+    known = {each.scene for each in rows}
+    runs = {name: recoverer(folder) for name, folder in models.items()}
+    answerer = _answerer()
+    for number in range(scenes):
+        if HELD_OUT + number not in known:
+            rows += measure(runs, [HELD_OUT + number], specs(number), answerer, size=SIZE)
+            path.write_text(json.dumps(rows))
+            print(f"{number + 1} of {scenes} held-out scenes measured", file=sys.stderr, end="\r")
+    return rows
+
+
+def _answerer() -> Any:
+    from ru1_app.wiring import wire
+
+    return wire(Settings()).answerer("")
+
+
+def main() -> None:
+    """Fill, release, train, measure, print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--work", type=Path, required=True, help="folder where every step is kept")
+    parser.add_argument("--init", type=Path, default=Settings().models_dir / "recoverer")
+    parser.add_argument("--scenes", type=int, default=240)
+    parser.add_argument("--held-out", type=int, default=160)
+    parser.add_argument("--steps", type=int, default=1200)
+    parser.add_argument("--threads", type=int, default=1)
+    known, _ = parser.parse_known_args()
+    torch.set_num_threads(known.threads)
+    known.work.mkdir(parents=True, exist_ok=True)
+    store = filled(known.work, known.init, known.scenes)
+    release = released(store, known.work)
+    if not (known.work / "risk" / "risk.json").exists():
+        training.risk(release, known.work / "risk", json_=True)
+    models = trained(known.work, release, known.init, known.steps)
+    found = summary(measured(known.work, models, known.held_out), BEFORE)
+    (known.work / "summary.json").write_text(
+        json.dumps({name: {key: each.as_dict() for key, each in values.items()} for name, values in found.items()})
+    )
+    rows = []
+    for name in (AFTER, CONTROL):
+        for key, unit in (("things_misled", "share"), ("questions_misled", "share"), ("ssim", "")):
+            if key in found[name]:
+                rows.append(row(f"{name}: {key}", found[name][key].mean, unit, found[BEFORE][key].mean))
+    show(rows, parser)
+
+
+if __name__ == "__main__":
+    main()
