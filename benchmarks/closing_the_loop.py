@@ -2,10 +2,11 @@
 
     python benchmarks/closing_the_loop.py --work DIR [--json] [--scenes 240] [--held-out 160]
 
-Simulated raters (`ru1_app.simulated`) judge recoveries of drawn scenes into a store; a release of it trains the risk
-model and, by preferences, the recoverer; a control learns from the same inputs without what the raters said. All are
-measured on held-out scenes. Each step is kept in DIR, so a run that was cut goes on. `report` writes the figures into
-docs/closing_the_loop.md. The reference of each row is the recoverer before training.
+A known fault is planted in a copy of the recoverer (`ru1_app.simulated.plant`). Simulated raters judge its recoveries
+of drawn scenes into a store; a release of it trains the risk model and, by preferences, the recoverer; a control learns
+from the same inputs without what the raters said. All are measured on held-out scenes. Each step is kept in DIR, so a
+run that was cut goes on. With `--plain` nothing is planted: the recoverer itself is judged and trained. The reference
+of each row is the recoverer before training.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from ru1_app.scenes.scene import HELD_OUT_SEED  # noqa: E402
 from ru1_app.simulated.cases import Recover  # noqa: E402
 from ru1_app.simulated.fill import fill  # noqa: E402
 from ru1_app.simulated.measure import Row, measure, summary  # noqa: E402
+from ru1_app.simulated.plant import plant  # noqa: E402
 from ru1_app.store.sql import Store  # noqa: E402
 
 HARD = (
@@ -121,6 +123,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--work", type=Path, required=True, help="folder where every step is kept")
     parser.add_argument("--init", type=Path, default=Settings().models_dir / "recoverer")
+    parser.add_argument("--plain", action="store_true", help="plant no fault")
     parser.add_argument("--scenes", type=int, default=240)
     parser.add_argument("--held-out", type=int, default=160)
     parser.add_argument("--steps", type=int, default=1200)
@@ -128,11 +131,14 @@ def main() -> None:
     known, _ = parser.parse_known_args()
     torch.set_num_threads(known.threads)
     known.work.mkdir(parents=True, exist_ok=True)
-    store = filled(known.work, known.init, known.scenes)
+    init = known.init if known.plain else known.work / "planted"
+    if not init.is_dir():
+        plant(known.init, init, HARD, size=SIZE)
+    store = filled(known.work, init, known.scenes)
     release = released(store, known.work)
     if not (known.work / "risk" / "risk.json").exists():
         training.risk(release, known.work / "risk", json_=True)
-    models = trained(known.work, release, known.init, known.steps)
+    models = trained(known.work, release, init, known.steps)
     found = summary(measured(known.work, models, known.held_out), BEFORE)
     (known.work / "summary.json").write_text(
         json.dumps({name: {key: each.as_dict() for key, each in values.items()} for name, values in found.items()})

@@ -86,7 +86,7 @@ class SimulatedRater:
         elif seen and rng.random() < AS_LOSS * slip:
             seen, lost = [], [replace(fault, categories={UNDER: 2}) for fault in seen]
         tolerated = self._tolerated * float(np.exp(MOOD * rng.normal()))
-        said = judgement(seen, lost, added(before, after), before, after, stage, tolerated)
+        said = judgement(seen, lost, added(before, after) >= tolerated, before, after, stage)
         untold = 1 - len(named(before)) / len(NAMED)
         if not seen and stage is Stage.BLIND and rng.random() < CAUTION * slip * untold:
             said = Judgement(Verdict.CANNOT_TELL, 0, confidence=2)

@@ -57,7 +57,7 @@ class Judgement:
 def right(before: Sight, after: Sight, stage: Stage, asked: Sequence[str] = ()) -> Judgement:
     """The right judgement at a stage, blind or reveal; `asked` are the things that the case's question hangs on."""
     found, lost = faults(before, after, stage, asked), losses(before, after)
-    return judgement(found, lost, added(before, after), before, after, stage)
+    return judgement(found, lost, added(before, after) >= TEXTURE, before, after, stage)
 
 
 def faults(before: Sight, after: Sight, stage: Stage, asked: Sequence[str] = ()) -> list[Fault]:
@@ -90,10 +90,9 @@ def added(before: Sight, after: Sight) -> float:
 
 
 def judgement(
-    found: Sequence[Fault], lost: Sequence[Fault], texture: float, before: Sight, after: Sight, stage: Stage,
-    tolerated: float = TEXTURE,
-) -> Judgement:  # fmt: skip
-    """What follows from the faults and losses that were noticed, and the texture, of which so much is tolerated."""
+    found: Sequence[Fault], lost: Sequence[Fault], rough: bool, before: Sight, after: Sight, stage: Stage
+) -> Judgement:
+    """What follows from the faults and losses that were noticed, and whether texture was."""
     if found:
         return _faulty(Verdict.MISLEADING, found, 3 + (_worst(found) == 3) + (len(found) > 1))
     if not named(after):
@@ -103,7 +102,7 @@ def judgement(
     if stage is Stage.BLIND and not named(before):
         return Judgement(Verdict.CANNOT_TELL, 0, confidence=2)
     sure = confidence(sum(each.margin for each in before.seen) / len(before.seen)) if stage is Stage.BLIND else 3
-    if texture >= tolerated:
+    if rough:
         return Judgement(Verdict.BENIGN_DETAIL, 1, confidence=sure, global_rating=2)
     return Judgement(Verdict.FAITHFUL, 0, confidence=sure)
 
