@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
+from torch import Tensor
 
 from ru1_app.corruptions import CorruptionSpec, apply_spec
 from ru1_app.domain import PairKind, ScoreRecord
@@ -12,6 +14,8 @@ from ru1_app.scorecard import INSIDE, MOVED, OUTSIDE, Evidence, score_run
 from ru1_app.scoring.base import Scorer
 from ru1_app.scoring.ciede import CIEDE2000
 from ru1_app.scoring.no_reference import SHARPNESS
+from ru1_app.scoring.risk import Described, RiskScorer
+from ru1_app.scoring.risk_net import Risk
 from tests.fakes import fake_scorers
 
 SCORERS: dict[str, Scorer] = {**fake_scorers(), "ciede2000": CIEDE2000, "sharpness": SHARPNESS}
@@ -72,3 +76,20 @@ def test_a_recovery_of_another_size_has_reasons_instead_of_scores(photo: Image8)
     assert found[("ssim", PairKind.RECOVERED_REFERENCE)].score.reason
     assert (INSIDE, PairKind.CORRUPTED_REFERENCE) in found
     assert (INSIDE, PairKind.RECOVERED_REFERENCE) not in found
+
+
+def test_what_looks_at_the_input_never_sees_the_clean_image(photo: Image8) -> None:
+    """The risk of a hallucination is told from the corrupted and the recovered image, reference or not."""
+    described = Described(900, 100, 40, 0.9, 0.85, 0.95, False, 1.0, 0.2, "abc")
+    seen: list[tuple[float, ...]] = []
+
+    def net(corrupted: Tensor, recovered: Tensor) -> Risk:
+        seen.append((float(corrupted.mean()), float(recovered.mean())))
+        return Risk(torch.zeros(1), torch.zeros(1, 16, 16))
+
+    scorer = RiskScorer(net, described, "r1")
+    dark, bright = np.full_like(photo, 51), np.full_like(photo, 204)
+    for reference in (photo, None):
+        records = score_run({"risk": scorer}, Evidence(dark, bright, reference))
+        assert [(each.pair, each.score.value) for each in records] == [(PairKind.RECOVERED_CORRUPTED, 0.5)]
+    assert seen == [(pytest.approx(0.2), pytest.approx(0.8))] * 2

@@ -10,6 +10,7 @@ import pytest
 from ru1_app.domain import Answered, Condition, PairKind, Question, Score, ScoreRecord
 from ru1_app.errors import InvalidInput
 from ru1_app.images import from_png
+from ru1_app.scoring.risk import TOO_FEW, Described, RiskScorer
 from ru1_app.ui import answers_view, case_view, scores_view, view
 from ru1_app.ui.box_annotator import BoxData, regions
 from ru1_app.ui.compare import compare
@@ -97,3 +98,17 @@ def test_a_case_shows_every_kind_of_score_there_is() -> None:
     assert html.count("20.0000") == len(PairKind)
     assert "deviation over the draws" in html
     assert "3 of 3" in html
+
+
+def test_the_risk_stands_by_itself_and_says_when_too_few_have_judged() -> None:
+    case = make_result().case
+    few = Described(30, 10, 2, None, None, None, False, 1.0, 0.2, "abc")
+    enough = replace(few, labels=900, held_out=90, held_out_misleading=40, auroc=0.9, auroc_low=0.85, auroc_high=0.95)
+    for described, value, words in ((few, None, TOO_FEW), (enough, 0.34, "34 %")):
+        scorer = RiskScorer(None, described, "r1")
+        score = Score("risk", "1", value, None if value is not None else TOO_FEW)
+        told = replace(case, scores=(*case.scores, ScoreRecord(PairKind.RECOVERED_CORRUPTED, score)))
+        shown = scores_view.scores(told, {**SPECS, "risk": scorer.spec})
+        assert f"Hallucination risk: {words}" in shown
+        assert "900 judgements" in shown or described is few
+    assert "Hallucination risk" not in scores_view.scores(case, SPECS)
