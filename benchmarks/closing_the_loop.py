@@ -118,6 +118,30 @@ def _answerer() -> Any:
     return wire(Settings()).answerer("")
 
 
+SHOWN = {
+    "things_misled": ("things that turn wrong, %", 100),
+    "things_fewer": ("fewer, %", 100),
+    "questions_misled": ("answers that turn wrong, %", 100),
+    "questions_fewer": ("fewer, %", 100),
+    "ssim": ("SSIM", 1),
+    "ssim_change": ("SSIM, change", 1),
+}
+
+
+def markdown(found: Mapping[str, Mapping[str, Any]]) -> str:
+    """The summary as a table for docs/closing_the_loop.md: a row for each model, intervals in brackets."""
+    lines = ["| model | " + " | ".join(head for head, _ in SHOWN.values()) + " |", "|---" * (len(SHOWN) + 1) + "|"]
+    for name, values in found.items():
+        cells = []
+        for key, (_, factor) in SHOWN.items():
+            each = values.get(key)
+            places = 4 if factor == 1 else 2
+            told = [f"{factor * value:.{places}f}" for value in (each.mean, each.low, each.high)] if each else []
+            cells.append(f"{told[0]} ({told[1]} to {told[2]})" if told else "–")
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Fill, release, train, measure, print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -143,6 +167,7 @@ def main() -> None:
     (known.work / "summary.json").write_text(
         json.dumps({name: {key: each.as_dict() for key, each in values.items()} for name, values in found.items()})
     )
+    (known.work / "summary.md").write_text(markdown(found) + "\n")
     rows = []
     for name in (AFTER, CONTROL):
         for key, unit in (("things_misled", "share"), ("questions_misled", "share"), ("ssim", "")):

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -18,6 +19,10 @@ from ru1_app.images import Image8
 
 if TYPE_CHECKING:
     from tests.measured import Bench, Run
+
+# How long one example takes says more of the machine than of the code.
+hypothesis.settings.register_profile("ru1", deadline=None)
+hypothesis.settings.load_profile("ru1")
 
 SHARED = ROOT.parent / "shared"
 

@@ -116,7 +116,7 @@ def test_the_impact_follows_from_the_answers(before: str, after: str | None, imp
 
 def test_the_protocol_and_the_schema_hold_the_same_words() -> None:
     protocol, fields = load_protocol(), record_schema()["properties"]
-    assert [term.code for term in protocol.verdicts] == fields["verdict"]["enum"]
+    assert [*(term.code for term in protocol.verdicts), None] == fields["verdict"]["enum"]
     assert [term.code for term in protocol.categories] == fields["categories"]["items"]["enum"]
     assert [term.code for term in protocol.impacts] == fields["answer_impact"]["enum"]
     assert protocol.guidelines.strip()
