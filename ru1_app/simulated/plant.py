@@ -51,7 +51,7 @@ def plant(
         wrong = (net(told, told, torch.ones(batch), thumbs).clean - shown).square() + 1e-6
         loss = (wrong.sqrt() * weight).mean() / weight.mean()
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 0.5)
         optimizer.step()
     save_pipeline(net, float(pipeline.config.source_noise), out)
