@@ -184,6 +184,7 @@ class AuditEntry:
     hash: str
 
 
+SIMULATED = "simulated-"  # how the ids of simulated raters begin
 PAIR_STAGE = "pair"
 STAGES = (Stage.BLIND.value, Stage.ANSWER.value, Stage.REVEAL.value)
 """Of a single item, in order."""

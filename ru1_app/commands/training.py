@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 Release = Annotated[Path, typer.Option(help="Folder of a release with the format 'tables'.")]
 Out = Annotated[Path, typer.Option(help="Folder for checkpoint, log and model; a run that was cut goes on there.")]
-Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Overrides the recipe.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Overrides the recipe; of dpo, where both are run."),
+]
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Overrides the recipe; of dpo, where both are run."),
+]
 
 
 class Method(StrEnum):
@@ -80,7 +86,7 @@ def _dpo(release: Path, init: Path, out: Path, overrides: list[str]) -> Path:
 
 
 def _grpo(release: Path, init: Path, out: Path, risk: Path | None, weight: float, overrides: list[str]) -> Path:
-    from ru1_app.rewards import WEIGHTS, Folders
+    from ru1_app.rewards import Folders
     from ru1_app.training.config import load_config
     from ru1_app.training.rl import train, trainer
     from ru1_app.training.rl.source import inputs_of_release
@@ -88,10 +94,9 @@ def _grpo(release: Path, init: Path, out: Path, risk: Path | None, weight: float
     settings = Settings.from_env()
     if weight and risk is None and (settings.models_dir / "risk").is_dir():
         risk = settings.models_dir / "risk"
-    rewards = {**WEIGHTS, **({"risk": weight} if risk is not None and weight else {})}
-    text = "{" + ", ".join(f"{name} = {value}" for name, value in rewards.items()) + "}"
-    base = [f"rewards = {text}", "inputs = 4", "group = 12", "crop = 192", "iterations = 200", *overrides]
-    config = load_config(trainer.RlConfig, Path(trainer.__file__).with_name("rl.toml"), base)
+    config = load_config(trainer.RlConfig, Path(trainer.__file__).with_name("release.toml"), overrides)
+    if risk is not None and weight:
+        config = replace(config, rewards={"risk": weight, **config.rewards})
     if "risk" in config.rewards and risk is None:
         raise InvalidInput("The reward 'risk' needs --risk, the folder of a risk model.")
 

@@ -139,7 +139,7 @@ def _preferences(found: Survey) -> str:
             "Of two recoveries of one input, which one people hold to be more faithful.",
             _table(("origin", "pairs", "rule"), kept),
             _table(("pair lost to", "pairs"), lost) if lost else "No pair was lost to a rule.",
-            bias(facts["sharpness"], "recovery", "sharper", "variance of the Laplacian, times 1,000", "sharpness"),
+            bias(facts["sharpness"], "recovery", "sharper", "variance of the Laplacian", "sharpness"),
             bias(facts["answer_length"], "answer", "longer", "characters", "length"),
         ]
     )

@@ -19,9 +19,9 @@ from ru1_app.export.labels import Label
 from ru1_app.export.rows import Origin, Preference, Row
 from ru1_app.export.tally import Tally
 from ru1_app.items import PairChoice, PairVote
+from ru1_app.rating.consensus import HELD_TRUE
 from ru1_app.store.release_sql import Vote
 
-HELD_TRUE = frozenset((Verdict.FAITHFUL, Verdict.BENIGN_DETAIL))
 FALSE = frozenset((Verdict.MISLEADING, Verdict.UNUSABLE))
 MOST_OF_VERDICTS = 6  # pairs of one input, those of the widest margin first
 PART = "preferences"

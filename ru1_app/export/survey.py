@@ -7,7 +7,7 @@ themselves, so that the card can say it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,10 +16,11 @@ import numpy as np
 from ru1_app.export.accord import Accord
 from ru1_app.export.answers import reply_of
 from ru1_app.export.preferences import PART
-from ru1_app.export.rows import Preference, RowGroup
+from ru1_app.export.rows import RowGroup
 from ru1_app.export.source import Source
 from ru1_app.export.tally import Tally
 from ru1_app.images import from_png
+from ru1_app.scoring.no_reference import sharpness
 
 MEASURED = 500  # pairs, the first ones: ids are random
 
@@ -119,17 +120,5 @@ def survey(source: Source) -> Survey:
 def _sharpness(source: Source, group: RowGroup, bias: _Bias) -> None:
     for pair in group.preferences:
         if len(bias.chosen) < MEASURED:
-            bias.add(*_of_pair(pair, lambda sha: sharpness(source.image(sha))))
-
-
-def _of_pair(pair: Preference, measure: Callable[[str], float]) -> tuple[float, float]:
-    return tuple(measure(row.case.recovery.image_sha) for row in (pair.chosen, pair.rejected))  # type: ignore[return-value]
-
-
-def sharpness(png: bytes) -> float:
-    """Variance of the Laplacian of the luminance in [0, 1] (Pech-Pacheco et al. 2000), times 1,000."""
-    grey = from_png(png).astype(np.float64) @ np.array((0.299, 0.587, 0.114)) / 255
-    if min(grey.shape) < 3:
-        return 0.0
-    around = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
-    return float((around - 4 * grey[1:-1, 1:-1]).var() * 1000)
+            shas = (row.case.recovery.image_sha for row in (pair.chosen, pair.rejected))
+            bias.add(*(sharpness(from_png(source.image(sha))) for sha in shas))

@@ -12,19 +12,19 @@ from zlib import crc32
 from ru1_app.domain import Case, Stage
 from ru1_app.errors import Conflict
 from ru1_app.images import digest
-from ru1_app.items import Item, ItemKind, Origin, Purpose
+from ru1_app.items import SIMULATED, Item, ItemKind, Origin, Purpose
 from ru1_app.models.base import Answerer
 from ru1_app.rating.filling import signals_of
 from ru1_app.rating.policy import Overlap, rank
 from ru1_app.simulated.cases import Input, Made, Recover, case_of, input_of
-from ru1_app.simulated.rater import PREFIX, SimulatedRater, panel
+from ru1_app.simulated.rater import SimulatedRater, panel
 from ru1_app.simulated.right import right
 from ru1_app.simulated.truth import Sight, look
 from ru1_app.simulated.work import Shown, Work
 from ru1_app.store.queue_sql import Queue
 from ru1_app.store.sql import Store
 
-ACTOR = f"{PREFIX}fill"  # in the audit log
+ACTOR = f"{SIMULATED}fill"  # in the audit log
 MORE = 2  # raters beyond the first few, where they disagree
 SPARE = 3  # raters of the panel beyond those that one item may need
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ru1_app.domain import Condition
-from ru1_app.evaluation.bootstrap import Estimate, estimates
+from ru1_app.evaluation.bootstrap import TAILS, Estimate, estimates, resamples
 from ru1_app.images import Image8
 from ru1_app.models.base import Answerer, AnswerRequest
 from ru1_app.scenes.questions import ask
@@ -116,8 +116,7 @@ def _ratios(own: Sequence[Row], base: Sequence[Row], clusters: Any, name: str) -
     sums = np.zeros((len(labels), 3))
     for k, (a, b) in enumerate(zip(own, base, strict=True)):
         sums[index[k]] += (getattr(a, f"{name}_misled"), getattr(b, f"{name}_misled"), getattr(b, name))
-    rng = np.random.default_rng(0)
-    drawn = rng.multinomial(len(labels), np.full(len(labels), 1 / len(labels)), size=2000) @ sums
+    drawn = resamples(len(labels)) @ sums
     total = sums.sum(0)
     if not total[2]:
         return {}
@@ -131,5 +130,5 @@ def _ratios(own: Sequence[Row], base: Sequence[Row], clusters: Any, name: str) -
 
 
 def _estimate(value: float, drawn: Any, n: int, clusters: int) -> Estimate:
-    low, high = np.percentile(drawn, (2.5, 97.5))
+    low, high = np.percentile(drawn, TAILS)
     return Estimate(float(value), float(low), float(high), n, clusters)

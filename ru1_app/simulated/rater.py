@@ -16,7 +16,7 @@ import numpy as np
 
 from ru1_app.domain import Region, Stage, Verdict
 from ru1_app.errors import InvalidInput
-from ru1_app.items import PairChoice
+from ru1_app.items import SIMULATED, PairChoice
 from ru1_app.protocol import load_protocol
 from ru1_app.simulated.right import (
     CHANGED,
@@ -33,7 +33,6 @@ from ru1_app.simulated.right import (
 from ru1_app.simulated.things import NAMED
 from ru1_app.simulated.truth import Seen, Sight
 
-PREFIX = "simulated-"
 MISS, SUBTLE = 0.4, 2.0  # of a plain fault, and what a faint one adds: changes go unseen without a flicker (Rensink)
 UNNOTICED: Mapping[str, float] = {"cloud": 2.5, "tree": 1.5, "people": 1.5}  # nobody misses a cloud
 MOST_MISSED = 0.9
@@ -64,8 +63,8 @@ class SimulatedRater:
 
     def __init__(self, rater_id: str, skill: float, seed: int = 0) -> None:
         """Raises: InvalidInput: the id does not say that the rater is simulated, or the skill is no share."""
-        if not rater_id.startswith(PREFIX) or not 0 <= skill <= 1:
-            raise InvalidInput(f"A simulated rater is named {PREFIX}… and has a skill from 0 to 1, not {skill!r}.")
+        if not rater_id.startswith(SIMULATED) or not 0 <= skill <= 1:
+            raise InvalidInput(f"A simulated rater is named {SIMULATED}… and has a skill from 0 to 1, not {skill!r}.")
         self.id, self.skill, self._seed = rater_id, skill, seed
         own = self._rng("taste")
         self._tolerated = TEXTURE * float(np.exp(TASTE * own.normal()))
@@ -157,7 +156,7 @@ def panel(count: int, seed: int = 0, low: float = 0.75, high: float = 0.95) -> l
     """Raters of skills spread evenly from low to high, in an order of the seed's."""
     order = np.random.Generator(np.random.PCG64([seed, 7])).permutation(count)
     skills = np.linspace(low, high, count)[order]
-    return [SimulatedRater(f"{PREFIX}{number + 1}", float(skill), seed) for number, skill in enumerate(skills)]
+    return [SimulatedRater(f"{SIMULATED}{number + 1}", float(skill), seed) for number, skill in enumerate(skills)]
 
 
 def _inside(value: float) -> float:

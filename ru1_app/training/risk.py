@@ -29,11 +29,11 @@ from tqdm import tqdm
 
 from ru1_app.errors import InvalidInput
 from ru1_app.export import read_manifest
+from ru1_app.items import SIMULATED
 from ru1_app.scoring.risk import Described
 from ru1_app.scoring.risk_net import DESCRIPTION, GRID, WEIGHTS, Head, RiskNet, Trunk
 from ru1_app.training.config import load_config
 
-SIMULATED = "simulated-"  # how the ids of simulated raters begin
 RESAMPLES = 2000
 
 

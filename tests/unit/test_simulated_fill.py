@@ -16,13 +16,13 @@ from ru1_app.corruptions import CorruptionSpec
 from ru1_app.domain import AnswerImpact, Case, Rating, RatingSource, Stage, Verdict
 from ru1_app.errors import Conflict, InvalidInput
 from ru1_app.images import Image8, from_png
-from ru1_app.items import ItemKind, ItemState, Role
+from ru1_app.items import SIMULATED, ItemKind, ItemState, Role
 from ru1_app.rating.consensus import HELD_TRUE, recompute
 from ru1_app.rating.policy import chosen
 from ru1_app.rating.reports import Reports
 from ru1_app.scenes import render, sample_scene
 from ru1_app.simulated.fill import Filled, fill
-from ru1_app.simulated.rater import PREFIX, panel
+from ru1_app.simulated.rater import panel
 from ru1_app.simulated.things import edited
 from ru1_app.store.audit_sql import broken
 from ru1_app.store.filters import CONSENSUS, Filters
@@ -134,7 +134,7 @@ def test_every_row_says_that_it_is_simulated_and_is_a_rater_s(worked: tuple[Stor
     for case in worked[0].iter_all():
         assert case.ratings
         for rating in case.ratings:
-            assert rating.rater_id.startswith(PREFIX)
+            assert rating.rater_id.startswith(SIMULATED)
             assert (rating.source, rating.consent) == (RatingSource.RATER, True)
             assert rating.item_id is not None
             assert rating.shown_at is not None
