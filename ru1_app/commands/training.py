@@ -23,9 +23,6 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Overrides the recipe; of dpo, where both are run."),
 ]
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Overrides the recipe; of dpo, where both are run."),
-]
 
 
 class Method(StrEnum):
