@@ -6,11 +6,13 @@ import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import IterableDataset
+from torch.utils.data import DataLoader, IterableDataset
 
 from ru1_app.config import Settings
 from ru1_app.corruptions import CorruptionSpec, corrupt
@@ -67,8 +69,24 @@ class Mix:
     weights: Mapping[str, float]
 
 
+def loader(data: CorruptedCrops, workers: int, device: str) -> DataLoader[Any]:
+    """The batches of `data` from `workers` processes; each draws from a stream of its own."""
+    return DataLoader(
+        data,
+        batch_size=None,
+        num_workers=workers,
+        prefetch_factor=4 if workers else None,
+        pin_memory=device != "cpu",
+        worker_init_fn=_alone,
+    )
+
+
+def _alone(_: int) -> None:
+    cv2.setNumThreads(1)  # the other cores belong to the other workers
+
+
 class CorruptedCrops(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
-    """Endless batches: corrupted and clean crops [B, 3, c, c] in [0, 1], and thumbnails [B, 6, 48, 48].
+    """Endless batches: corrupted and clean crops [B, 3, c, c] in [0, 1], and thumbnails [B, 8, 48, 48].
 
     The thumbnail is that of the whole corrupted image, as in use. `per_image` crops share one image.
     """

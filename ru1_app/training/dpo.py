@@ -31,7 +31,7 @@ from ru1_app.training.config import load_config
 from ru1_app.training.judged import Batch, Batches, read_examples
 from ru1_app.training.losses import charbonnier, ssim
 from ru1_app.training.run_log import RunLog
-from ru1_app.training.weights import save_pipeline
+from ru1_app.training.weights import follow, risen, save_pipeline
 
 EPSILON = 1e-3
 
@@ -81,9 +81,7 @@ class Trainer:
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 0.5)
         self.optimizer.step()
         self.step += 1
-        with torch.no_grad():
-            for mean, value in zip(self.average.parameters(), self.net.parameters(), strict=True):
-                mean.lerp_(value, 1 - min(config.ema, (1 + self.step) / (10 + self.step)))
+        follow(self.average, self.net, risen(config.ema, self.step))
         return {name: float(value.detach()) for name, value in parts.items()}
 
     def state(self) -> dict[str, Any]:

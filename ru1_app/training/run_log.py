@@ -19,7 +19,7 @@ class RunLog:
     def __init__(self, folder: Path, every: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._every = folder, every
-        self._sums: dict[str, float] = {}
+        self._sums: dict[str, float | Tensor] = {}
         self._count = 0
         self._board: Any = None
         if find_spec("tensorboard") is not None:
@@ -27,13 +27,13 @@ class RunLog:
 
             self._board = SummaryWriter(str(folder / "tensorboard"))
 
-    def add(self, step: int, values: Mapping[str, float]) -> None:
-        """One step's values; every so often their means become a row."""
+    def add(self, step: int, values: Mapping[str, float | Tensor]) -> None:
+        """One step's values; every so often their means become a row. Until then nothing waits for a device."""
         self._sums = {name: self._sums.get(name, 0.0) + value for name, value in values.items()}
         self._count += 1
         if step % self._every:
             return
-        means = {name: total / self._count for name, total in self._sums.items()}
+        means = {name: float(total) / self._count for name, total in self._sums.items()}
         path = self._folder / "log.csv"
         new = not path.exists()
         with path.open("a", newline="") as file:

@@ -27,10 +27,10 @@ from tqdm import tqdm
 from ru1_app.images import Image8
 from ru1_app.models.embedded.net import RecoveryNet
 from ru1_app.training.config import STILL, load_config
-from ru1_app.training.data import CorruptedCrops, Mix, load_photos, load_scenes
+from ru1_app.training.data import CorruptedCrops, Mix, load_photos, load_scenes, loader
 from ru1_app.training.losses import charbonnier, scale_nll, ssim
 from ru1_app.training.run_log import RunLog
-from ru1_app.training.weights import save_pipeline, start_from
+from ru1_app.training.weights import follow, risen, save_pipeline, start_from
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,10 @@ class SftConfig:
 
     seed: int
     steps: int
+    seconds: float
+    workers: int
+    compile: bool
+    channels_last: bool
     batch: int
     crops_per_image: int
     crop: int
@@ -65,16 +69,21 @@ class SftConfig:
     encoder_blocks: list[int]
     decoder_blocks: list[int]
     local_colour: bool
+    sees_blocks: bool
 
     @property
     def weights(self) -> dict[str, float]:
         """How often each corruption is drawn."""
         return {name: self.emphasis if name in self.emphasised else 1.0 for name in STILL}
 
-    def rate(self, step: int) -> float:
-        """Learning rate: linear warm-up, constant, linear to zero over the last `decay` of the steps."""
+    def progress(self, step: int, seconds: float) -> float:
+        """How much of the run is over, 0 to 1: by the steps or by the time, whichever ends first."""
+        return min(1.0, max(step / self.steps, seconds / self.seconds if self.seconds else 0.0))
+
+    def rate(self, step: int, seconds: float) -> float:
+        """Learning rate: linear warm-up, constant, linear to zero over the last `decay` of the run."""
         rising = min(1.0, (step + 1) / self.warmup)
-        falling = min(1.0, (self.steps - step) / (self.decay * self.steps))
+        falling = min(1.0, (1 - self.progress(step, seconds)) / self.decay)
         return self.lr * min(rising, falling)
 
 
@@ -85,38 +94,47 @@ class Trainer:
         torch.manual_seed(config.seed + accelerator.process_index)
         self.config, self.out, self.accelerator = config, out, accelerator
         sizes = tuple(config.widths), tuple(config.encoder_blocks), tuple(config.decoder_blocks)
-        net = RecoveryNet(*sizes, local_colour=config.local_colour)
+        net = RecoveryNet(*sizes, local_colour=config.local_colour, sees_blocks=config.sees_blocks)
         if init is not None:
             start_from(net, init)
-        self.net = net.to(accelerator.device, memory_format=torch.channels_last)
+        self.format = torch.channels_last if config.channels_last else torch.contiguous_format
+        self.net = net.to(accelerator.device, memory_format=self.format)
         self.average = deepcopy(self.net).requires_grad_(False)
-        optimizer = torch.optim.AdamW(self.net.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+        optimizer = torch.optim.AdamW(
+            self.net.parameters(), lr=config.lr, weight_decay=config.weight_decay, foreach=True
+        )
         self.step, self.seconds = 0, 0.0
         if (out / "checkpoint.pt").exists():
             self._resume(optimizer)
         self._run, self.optimizer = accelerator.prepare(self.net, optimizer)
+        if config.compile:
+            self._run = torch.compile(self._run)
 
-    def update(self, corrupted: Tensor, clean: Tensor, thumbs: Tensor) -> dict[str, float]:
-        """One optimiser step; returns the parts of the loss."""
+    @property
+    def progress(self) -> float:
+        """See `SftConfig.progress`."""
+        return self.config.progress(self.step, self.seconds)
+
+    def update(self, corrupted: Tensor, clean: Tensor, thumbs: Tensor) -> dict[str, Tensor]:
+        """One optimiser step; returns the parts of the loss, on the device."""
         for group in self.optimizer.param_groups:
-            group["lr"] = self.config.rate(self.step)
+            group["lr"] = self.config.rate(self.step, self.seconds)
         parts = self._losses(corrupted, clean, thumbs)
-        loss = parts["l1"] + self.config.ssim_weight * (1 - parts["ssim"]) + self.config.scale_weight * parts["nll"]
+        loss = parts["l1"] + self.config.scale_weight * parts["nll"]
+        if self.config.ssim_weight:
+            loss = loss + self.config.ssim_weight * (1 - parts["ssim"])
         self.optimizer.zero_grad(set_to_none=True)
         self.accelerator.backward(loss)
         self.accelerator.clip_grad_norm_(self.net.parameters(), 0.5)
         self.optimizer.step()
         self.step += 1
-        keep = min(self.config.ema, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            for mean, value in zip(self.average.parameters(), self.net.parameters(), strict=True):
-                mean.lerp_(value, 1 - keep)
-        return {name: float(value.detach()) for name, value in parts.items()}
+        follow(self.average, self.net, risen(self.config.ema, self.step))
+        return {name: value.detach() for name, value in parts.items()}
 
     def _losses(self, corrupted: Tensor, clean: Tensor, thumbs: Tensor) -> dict[str, Tensor]:
         device = self.accelerator.device
-        corrupted = corrupted.to(device, memory_format=torch.channels_last)
-        clean, thumbs = clean.to(device), thumbs.to(device)
+        corrupted = corrupted.to(device, memory_format=self.format, non_blocking=True)
+        clean, thumbs = clean.to(device, non_blocking=True), thumbs.to(device, non_blocking=True)
         on_path, random = torch.rand(2, len(clean), device=device)
         at = torch.where(on_path < self.config.path_share, random, 1.0)
         source = corrupted + self.config.source_noise * torch.randn_like(corrupted)
@@ -133,7 +151,7 @@ class Trainer:
     def recovered(self, corrupted: Tensor, thumbs: Tensor) -> Tensor:
         """The averaged weights' recoveries, in one step."""
         at = torch.ones(len(corrupted), device=self.accelerator.device)
-        y = corrupted.to(self.accelerator.device, memory_format=torch.channels_last)
+        y = corrupted.to(self.accelerator.device, memory_format=self.format)
         clean: Tensor = self.average(y, y, at, thumbs.to(y.device)).clean
         return clean
 
@@ -176,11 +194,11 @@ class Pool(NamedTuple):
     scenes: list[Image8]
 
 
-def batches(config: SftConfig, pool: Pool, start: int, late: bool, process: int = 0) -> DataLoader[Any]:
-    """Endless batches from one worker process; `late` ones are larger crops in smaller number."""
+def corrupted_crops(config: SftConfig, pool: Pool, start: int, late: bool, process: int = 0) -> CorruptedCrops:
+    """Endless batches; `late` ones are larger crops in smaller number."""
     batch = config.batch // 2 if late else config.batch
     shares = config.clean_share, config.second_share, config.scene_share, config.aligned_share
-    data = CorruptedCrops(
+    return CorruptedCrops(
         pool.photos,
         pool.scenes,
         Mix(*shares, config.weights),
@@ -189,32 +207,34 @@ def batches(config: SftConfig, pool: Pool, start: int, late: bool, process: int 
         crop=config.crop_late if late else config.crop,
         seed=config.seed * 1_000_003 + start + process * 500_009,
     )
-    return DataLoader(data, batch_size=None, num_workers=1, prefetch_factor=8)
 
 
 def train(
     config: SftConfig, photos: Path, out: Path, *, device: str = "cpu", scenes: int = 300, init: Path | None = None
 ) -> None:
-    """Train until `config.steps`, resuming from `out` if it holds a checkpoint."""
+    """Train until `config.steps` or `config.seconds`, resuming from `out` if it holds a checkpoint."""
     log = RunLog(out, config.log_every)
-    trainer = Trainer(config, out, Accelerator(cpu=device == "cpu"), init)
-    pool = Pool(load_photos(photos), load_scenes(scenes) if config.scene_share > 0 else [])
-    shown = next(iter(batches(config, pool, SHOWN, True).dataset))  # drawn here, not in a worker
-    turn = round(config.late * config.steps)
+    accelerator = Accelerator(cpu=device == "cpu", mixed_precision="bf16" if device == "cuda" else "no")
+    trainer = Trainer(config, out, accelerator, init)
+    pool = Pool(
+        load_photos(photos, max(96, config.crop, config.crop_late)),
+        load_scenes(scenes) if config.scene_share > 0 else [],
+    )
+    shown = next(iter(corrupted_crops(config, pool, SHOWN, True)))
     with tqdm(total=config.steps, initial=trainer.step, unit="step") as bar:
-        for late, end in ((False, turn), (True, config.steps)):
-            if trainer.step < end:
-                source = batches(config, pool, trainer.step, late, trainer.accelerator.process_index)
-                for _ in _steps(trainer, source, end, log):
+        for late, end in ((False, config.late), (True, 1.0)):
+            if trainer.progress < end:
+                crops = corrupted_crops(config, pool, trainer.step, late, accelerator.process_index)
+                for _ in _steps(trainer, loader(crops, config.workers, device), end, log):
                     bar.update()
-                    if trainer.step % config.checkpoint_every == 0 or trainer.step == config.steps:
+                    if trainer.step % config.checkpoint_every == 0 or trainer.progress == 1:
                         trainer.save()
                         log.samples(trainer.step, shown[0], trainer.recovered(shown[0], shown[2]), shown[1])
     log.close()
 
 
-def _steps(trainer: Trainer, source: DataLoader[Any], end: int, log: RunLog) -> Iterator[int]:
-    """Yield the number of each step taken up to `end`."""
+def _steps(trainer: Trainer, source: DataLoader[Any], end: float, log: RunLog) -> Iterator[int]:
+    """Yield the number of each step taken until so much of the run is over."""
     began = time.monotonic()
     for batch in source:
         parts = trainer.update(*batch)
@@ -223,7 +243,7 @@ def _steps(trainer: Trainer, source: DataLoader[Any], end: int, log: RunLog) -> 
         began = now
         log.add(trainer.step, {"seconds": trainer.seconds, **parts})
         yield trainer.step
-        if trainer.step >= end:
+        if trainer.progress >= end:
             return
 
 

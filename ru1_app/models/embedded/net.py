@@ -74,23 +74,27 @@ class Block(nn.Module):
 
 
 class Context(nn.Module):
-    """Encodes the thumbnail [B, 6, 48, 48] and the time [B] into one vector."""
+    """Encodes the thumbnail [B, 8, 48, 48] and the time [B] into one vector."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, sees_blocks: bool) -> None:
         super().__init__()
+        self.sees_blocks = sees_blocks
         self.conv = nn.Sequential(
             nn.Conv2d(6, 32, 3, padding=1), nn.SiLU(),
             nn.Conv2d(32, 64, 3, stride=2, padding=1), nn.SiLU(),
             nn.Conv2d(64, 64, 3, stride=2, padding=1), nn.SiLU(),
         )  # fmt: skip
-        self.mix = nn.Sequential(nn.Linear(64 + 64 + 6 + 2 + 9, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
+        told = 64 + 64 + 6 + 2 + 9 + 2 * sees_blocks
+        self.mix = nn.Sequential(nn.Linear(told, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
 
     def forward(self, thumbnail: Tensor, time: Tensor) -> Tensor:
+        cut = [thumbnail[:, 6:, 0, 0]] if self.sees_blocks else []
+        thumbnail = thumbnail[:, :6]
         h = self.conv(thumbnail)
         colours = thumbnail[:, :3].flatten(2)
         spread = [colours.std(2), colours.amin(2), colours.amax(2)]  # contrast and fog show here
         pooled = [h.mean((2, 3)), h.amax((2, 3)), thumbnail.mean((2, 3))]
-        mixed: Tensor = self.mix(torch.cat([*pooled, time[:, None], (1 - time)[:, None], *spread], dim=1))
+        mixed: Tensor = self.mix(torch.cat([*pooled, time[:, None], (1 - time)[:, None], *spread, *cut], dim=1))
         return mixed
 
 
@@ -145,11 +149,12 @@ class RecoveryNet(ModelMixin, ConfigMixin):
         context_width: int = 128,
         local_colour: bool = False,
         with_deblocker: bool = False,
+        sees_blocks: bool = False,
     ) -> None:
         super().__init__()
         sizes = widths, encoder_blocks, decoder_blocks, context_width, local_colour
         self.deblocker = RecoveryNet(*sizes) if with_deblocker else None
-        self.context = Context(context_width)
+        self.context = Context(context_width, sees_blocks)
         self.colour = nn.Linear(context_width, 12)
         self.stem = nn.Conv2d(24, widths[0], 3, padding=1)
         self.encoder = nn.ModuleList(
@@ -185,7 +190,7 @@ class RecoveryNet(ModelMixin, ConfigMixin):
         return Prediction(*(torch.cat(two)[order] for two in zip(theirs, ours, strict=True)))
 
     def _recover(self, x_t: Tensor, corrupted: Tensor, time: Tensor, thumbnail: Tensor) -> Prediction:
-        context = self.context(thumbnail[:, :6], time)
+        context = self.context(thumbnail, time)
         h = self.stem(F.pixel_unshuffle(torch.cat([x_t, corrupted], dim=1) - 0.5, 2))
         h, deepest, log_scale = self._unet(h, context)
         change = F.pixel_shuffle(self.change(h), 2)

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from torch.utils.data import DataLoader
 
 from ru1_app.errors import InvalidInput
 from ru1_app.training.config import STILL
-from ru1_app.training.data import CorruptedCrops, Mix, load_photos, load_scenes
+from ru1_app.training.data import CorruptedCrops, Mix, load_photos, load_scenes, loader
 from ru1_app.training.judged import Batches, read_examples
 from ru1_app.training.rl.policy import Inputs
 from ru1_app.training.rl.trainer import RlConfig
@@ -19,7 +18,7 @@ SCENES = 300
 
 
 def inputs_of(config: RlConfig, photos: Path, start: int, device: str, *, count: int | None = None) -> Iterator[Inputs]:
-    """Endless inputs, `count` at a time (or as set), from one worker process, from iteration `start` on."""
+    """Endless inputs, `count` at a time (or as set), from iteration `start` on."""
     shares = config.clean_share, config.second_share, config.scene_share, config.aligned_share
     mix = Mix(*shares, dict.fromkeys(STILL, 1.0))
     data = CorruptedCrops(
@@ -31,7 +30,7 @@ def inputs_of(config: RlConfig, photos: Path, start: int, device: str, *, count:
         crop=config.crop,
         seed=config.seed * 1_000_003 + start + 500_000,
     )
-    for corrupted, clean, thumbnails in DataLoader(data, batch_size=None, num_workers=1, prefetch_factor=8):
+    for corrupted, clean, thumbnails in loader(data, config.workers, device):
         corrupted = corrupted.to(device, memory_format=torch.channels_last)
         yield Inputs(corrupted, clean.to(device), thumbnails.to(device))
 

@@ -22,6 +22,7 @@ Source = Callable[[int], Iterator[Inputs]]
 
 def train(config: RlConfig, source: Source, init: Path, folders: Folders, out: Path, device: str = "cpu") -> Path:
     """Train to the end, going on from `out/checkpoint.pt` where there is one; returns the model's folder."""
+    torch.backends.cudnn.allow_tf32 = False  # SSIM is a small difference of large numbers
     pipeline = SourceFlowPipeline.from_pretrained(init, dtype=torch.float32, local_files_only=True)
     noise = float(pipeline.config.source_noise)
     net = pipeline.net.to(device, memory_format=torch.channels_last)

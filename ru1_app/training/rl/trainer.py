@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import asdict, dataclass
@@ -18,6 +20,7 @@ from ru1_app.training.rl.policy import Inputs, Policy, Rollout
 from ru1_app.training.rl.scale import ScalePolicy
 from ru1_app.training.rl.sde import SdePolicy
 from ru1_app.training.run_log import RunLog
+from ru1_app.training.weights import follow
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,8 @@ class RlConfig:
 
     seed: int
     iterations: int
+    seconds: float
+    workers: int
     inputs: int
     group: int
     crop: int
@@ -115,7 +120,7 @@ class Trainer:
             norm = torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.config.max_norm)
             self.optimizer.step()
         self.iteration += 1
-        self._follow()
+        follow(self.average, self.net, self.config.ema)
         error = (rollout.images - inputs.clean[:, None]).square().flatten(2).mean(2).clamp(min=1e-8)
         return Report(
             {name: float(value.mean()) for name, value in rewards.items()},
@@ -136,11 +141,6 @@ class Trainer:
         values = self.reward(rollout.images.flatten(0, 1), clean, corrupted)
         return {name: value.view(count, group) for name, value in values.items()}
 
-    @torch.no_grad()
-    def _follow(self) -> None:
-        for mean, value in zip(self.average.parameters(), self.net.parameters(), strict=True):
-            mean.lerp_(value, 1 - self.config.ema)
-
     def state(self) -> dict[str, Any]:
         """All that a resumed run needs; the reference too, because the model it came from may be gone."""
         nets = {name: getattr(self, name).state_dict() for name in ("net", "average", "reference", "optimizer")}
@@ -156,14 +156,15 @@ class Trainer:
         for name in ("net", "average", "reference", "optimizer"):
             getattr(self, name).load_state_dict(state[name])
         self.iteration = state["iteration"]
-        self.generator.set_state(state["generator"])
+        self.generator.set_state(state["generator"].cpu())
 
 
 def run(trainer: Trainer, source: Iterator[Inputs], folder: Path) -> Iterator[Report]:
-    """Train to the end, yielding each iteration's report; keeps `checkpoint.pt` and `log.csv` in `folder`."""
+    """Train to the last iteration or second, yielding each iteration's report; keeps `checkpoint.pt` and `log.csv`."""
     config = trainer.config
     log = RunLog(folder, config.log_every)
-    while trainer.iteration < config.iterations:
+    ends = time.monotonic() + (config.seconds or math.inf)
+    while trainer.iteration < config.iterations and time.monotonic() < ends:
         report = trainer.update(next(source))
         log.add(trainer.iteration, report.as_dict())
         if trainer.iteration % config.checkpoint_every == 0 or trainer.iteration == config.iterations:
