@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ru1_app.corruptions import LEVELS
 from ru1_app.errors import InvalidInput
-from ru1_app.evaluation.compare import ALL, compare
+from ru1_app.evaluation.compare import ALL, aligned, compare, difference
 from ru1_app.evaluation.page import LABELS, Row, and_list, code, digits, table, told_from_0
 from ru1_app.evaluation.show import interval, number
-from ru1_app.evaluation.table import CONDITIONS
+from ru1_app.evaluation.table import CONDITIONS, Table, answers
 
 Document = Mapping[str, Any]
 FULL = "full"
+READER = "no_both"
 WITHOUT = {
     "no_ssim": "without SSIM in the reward",
     "no_clip": "without CLIP in the reward",
     "no_rl": "without reinforcement learning",
-    "no_both": "without training the answerer on the corrupted and the recovered picture together",
+    READER: "without training the answerer on the corrupted and the recovered picture together",
 }
 
 
@@ -55,6 +57,8 @@ def ablation(full: Document, others: Mapping[str, Document]) -> Iterator[str]:
         yield _same(full, run)
         heads = ["pictures", "score", FULL, name, "difference", "can be told from 0"]
         yield table(heads, _rows(full, run), words=2)
+        if name == READER:
+            yield from _whole_way(full, run)
     if missing := [f"{code(name)} ({words})" for name, words in WITHOUT.items() if name not in others]:
         were, them = ("was", "it") if len(missing) == 1 else ("were", "them")
         yield f"Missing: {and_list(missing)} {were} not given to this report, and nothing is said of {them} here."
@@ -66,6 +70,32 @@ _ABOUT = (
     "negative one says that the full models do better. A difference can be told from 0 when its interval does not hold "
     "0. Answers are right answers in percent, their differences in percentage points."
 )
+
+
+def _whole_way(full: Document, reader: Document) -> Iterator[str]:
+    """The paper's comparison: all stages and both pictures, against an answerer of before them and the corrupted one.
+
+    Raises:
+        InvalidInput: the runs share no question.
+    """
+    before, after = aligned(answers(reader["cells"]), answers(full["cells"]))
+    yield (
+        f"The full models shown *both* against {code(READER)} shown the corrupted picture alone, which is what stages "
+        "I to III add together, question by question. A part of it is that stage III also teaches to read damaged "
+        "pictures: what the second picture adds for one and the same answerer is *both − corrupted* under Answers."
+    )
+    heads = ["level", f"{code(READER)}, corrupted", "full, both", "difference", "can be told from 0"]
+    yield table(heads, (_step(level, before, after) for level in (*LEVELS, ALL)))
+
+
+def _step(level: str, before: Table, after: Table) -> list[str]:
+    named = [*LEVELS] if level == ALL else [level]
+    one, two = before.where(levels=named), after.where(levels=named)
+    shares = (table.estimates().get(f"right/{condition}") for table, condition in ((one, "corrupted"), (two, "both")))
+    found = difference(one, two, "right/corrupted", "right/both")
+    row = found.as_dict() if found else None
+    shown = (interval(share.as_dict() if share else None, 1, factor=100) for share in shares)
+    return [level, *shown, interval(row, 1, sign=True, factor=100), told_from_0(row)]
 
 
 def _same(full: Document, run: Document) -> str:

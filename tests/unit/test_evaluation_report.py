@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from ru1_app.cli import cli
 from ru1_app.errors import InvalidInput
+from ru1_app.evaluation import said
 from ru1_app.evaluation.report import write
 from ru1_app.evaluation.run import read
 from ru1_app.evaluation.summary import summary
@@ -160,6 +161,20 @@ def test_the_ablation_shows_what_changed_and_names_the_runs_that_are_missing(wri
     assert float(full) > float(other)
     assert difference.startswith("−")
     assert told == "yes |"
+
+
+def test_the_reader_before_stage_three_is_where_the_whole_way_begins(bench: Bench, tmp_path: Path) -> None:
+    reader = deepcopy(_renamed(bench.full, "no_both"))
+    for cell in (cell for name, cell in reader["cells"].items() if name.startswith("scenes/") and "/high" in name):
+        for row in cell:
+            row["answers"]["corrupted"] = said.WRONG * len(row["kinds"])
+    page, *_ = write([bench.full, reader], tmp_path / "page.md", "cpu")
+    text = section(page.read_text("utf-8"), "Ablation")
+    told = rows(text.split("shown *both* against `no_both`")[1])
+    assert told["high"][0].startswith("0.0")
+    share = bench.full["summary"]["answers"]["levels"]["high"]["right/both"]["mean"] * 100
+    assert told["high"][1].startswith(f"{share:.1f}")
+    assert told["high"][2].startswith(f"+{share:.1f}")
 
 
 def test_time_and_memory_are_those_the_run_saved(written: str, weaker: tuple[Run, Run], tmp_path: Path) -> None:
