@@ -88,10 +88,10 @@ def released(store: Store, work: Path) -> Path:
 def trained(work: Path, release: Path, init: Path, steps: int) -> dict[str, Path]:
     """The folders of all models: before, after, and the control."""
     models = {BEFORE: init}
-    for name, labels in ((AFTER, "true"), (CONTROL, "false")):
+    for name, labels in ((AFTER, "kept"), (CONTROL, "none")):
         out = work / name
         if not (out / "done").exists():
-            training.rl(release, out, init=init, set_=[f"steps = {steps}", f"labels = {labels}"], json_=True)
+            training.rl(release, out, init=init, set_=[f"steps = {steps}", f'labels = "{labels}"'], json_=True)
             (out / "done").touch()
         models[name] = out / "model"
     return models

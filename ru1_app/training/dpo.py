@@ -5,8 +5,9 @@ With the recovery as the mean of a Gaussian, log p(x | y) is -|x - net(y)|^2 up 
     -log sigmoid(beta ((d_worse - d_better) - (d'_worse - d'_better))),    d(x) = mean of w |x - net(y)|^2,
 
 with d' of the model that training began with. The weights w are larger where people marked what misleads, so that a
-small wrong thing counts more than a large harmless one. Beside it stand the supervised loss to the clean image and a
-pull to where the model was, outside of what is marked (as in DPO with a likelihood term, arXiv 2404.19733).
+small wrong thing counts more than a large harmless one. Beside it stand the supervised loss to the clean image, where
+there is one, a pull to where the model was, outside of what is marked, and one to what was chosen (DPO with a
+likelihood term, arXiv 2404.19733), which holds where no image is clean.
 
     python -m ru1_app.training.dpo --release DIR --init assets/models/recoverer --out DIR       # resumes
 """
@@ -25,15 +26,17 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
+from ru1_app.errors import InvalidInput
 from ru1_app.models.embedded.net import RecoveryNet
 from ru1_app.models.embedded.pipeline import SourceFlowPipeline
 from ru1_app.training.config import load_config
-from ru1_app.training.judged import Batch, Batches, read_examples
-from ru1_app.training.losses import charbonnier, ssim
+from ru1_app.training.judged import Batch, Batches, read_examples, shuffled
+from ru1_app.training.losses import ssim
 from ru1_app.training.run_log import RunLog
 from ru1_app.training.weights import follow, risen, save_pipeline
 
 EPSILON = 1e-3
+LABELS = ("kept", "none", "shuffled")
 
 
 @dataclass(frozen=True)
@@ -52,9 +55,17 @@ class DpoConfig:
     clean_weight: float
     keep_weight: float
     preference_weight: float
-    labels: bool
+    chosen_weight: float
+    clean_images: bool
+    labels: str
     checkpoint_every: int
     log_every: int
+
+    def __post_init__(self) -> None:
+        if self.labels not in LABELS:
+            raise InvalidInput(f"There is no labels = {self.labels!r}. There are: {', '.join(LABELS)}.")
+        if not self.clean_images and self.labels == "none":
+            raise InvalidInput("Without labels and without clean images there is nothing to learn from.")
 
 
 class Trainer:
@@ -74,8 +85,9 @@ class Trainer:
             group["lr"] = config.lr * min(1.0, (self.step + 1) / config.warmup, 2 * left)
         parts = losses(_predict(self.net, batch), _still(self.reference, batch), batch, config)
         loss = config.clean_weight * parts["clean"]
-        if config.labels:
+        if config.labels != "none":
             loss = loss + config.preference_weight * parts["preference"] + config.keep_weight * parts["keep"]
+            loss = loss + config.chosen_weight * parts["chosen"]
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 0.5)
@@ -102,10 +114,10 @@ def losses(clean: Tensor, before: Tensor, batch: Batch, config: DpoConfig) -> di
 
     Without labels (the control) the marks weigh nothing.
     """
-    weight = 1 + (config.marked_weight if config.labels else 0.0) * batch.marked
+    weight = 1 + (config.marked_weight if config.labels != "none" else 0.0) * batch.marked
     gap = [_distance(image, batch.worse, weight) - _distance(image, batch.better, weight) for image in (clean, before)]
     known = batch.known.float()[:, None, None, None]
-    toward = ((clean - batch.clean).square() + EPSILON**2).sqrt() * weight * known
+    toward = _apart(clean, batch.clean) * weight * known
     supervised = toward.mean() / weight.mean() + 0.15 * (1 - ssim(clean, torch.where(known > 0, batch.clean, clean)))
     kept = (clean - before).square() * (1 - batch.marked)
     return {
@@ -113,8 +125,13 @@ def losses(clean: Tensor, before: Tensor, batch: Batch, config: DpoConfig) -> di
         "clean": supervised,
         "keep": kept.mean(),
         "nearer": (gap[0] > gap[1]).float().mean(),
-        "l1": charbonnier(clean, batch.better),
+        "chosen": (_apart(clean, batch.better) * weight).mean() / weight.mean(),
     }
+
+
+def _apart(image: Tensor, other: Tensor) -> Tensor:
+    """Charbonnier's smooth |difference|."""
+    return ((image - other).square() + EPSILON**2).sqrt()
 
 
 def _distance(image: Tensor, other: Tensor, weight: Tensor) -> Tensor:
@@ -142,7 +159,10 @@ def train(config: DpoConfig, release: Path, init: Path, out: Path, device: str =
     if (out / "checkpoint.pt").exists():
         trainer.resume(torch.load(out / "checkpoint.pt", map_location=device, weights_only=True))
     log = RunLog(out, config.log_every)
-    source = iter(Batches(read_examples(release), config.batch, config.crop, config.seed * 1_000_003 + trainer.step))
+    examples = read_examples(release, with_clean=config.clean_images)
+    if config.labels == "shuffled":
+        examples = shuffled(examples, config.seed)
+    source = iter(Batches(examples, config.batch, config.crop, config.seed * 1_000_003 + trainer.step))
     for _ in _steps(trainer, source, log, device):
         if trainer.step % config.checkpoint_every == 0 or trainer.step == config.steps:
             part = out / "checkpoint.pt.part"

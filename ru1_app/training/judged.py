@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,8 +52,10 @@ class Batch(NamedTuple):
     thumbnails: Tensor
 
 
-def read_examples(release: Path, split: str = "train") -> list[Example]:
+def read_examples(release: Path, split: str = "train", *, with_clean: bool = True) -> list[Example]:
     """Preferences between recoveries, and recoveries that mislead beside their clean images.
+
+    Not `with_clean`, all is as though no input had a clean image: preferences between recoveries are left.
 
     Raises:
         InvalidInput: the release lacks the tables, or nothing in it says better or worse.
@@ -66,17 +68,26 @@ def read_examples(release: Path, split: str = "train") -> list[Example]:
     marked: dict[str, Regions] = {}
     for row in rows_of(samples, ["id", "verdict", "mean_severity", "elusive", "regions", *IMAGES]):
         marked[row["id"]] = row["regions"]
-        if row["verdict"] in FALSE and row["reference"] is not None:
+        if with_clean and row["verdict"] in FALSE and row["reference"] is not None:
             corrupted, worse, clean = (row[name]["bytes"] for name in IMAGES)
             weight = hard_weight(row["verdict"], row["mean_severity"], row["elusive"])
             found += _example(corrupted, clean, worse, clean, row["regions"], weight)
     for row in rows_of(pairs, ["rejected_id", "margin", "corrupted", "chosen", "rejected", "reference"]):
         corrupted, better, worse = (row[name]["bytes"] for name in ("corrupted", "chosen", "rejected"))
-        known = row["reference"]["bytes"] if row["reference"] else None
+        known = row["reference"]["bytes"] if with_clean and row["reference"] else None
         found += _example(corrupted, better, worse, known, marked.get(row["rejected_id"], []), max(row["margin"], 0.1))
     if not found:
         raise InvalidInput("Nothing in the release says which recovery is better: no preference, none that misleads.")
     return found
+
+
+def shuffled(examples: Sequence[Example], seed: int) -> list[Example]:
+    """The same examples, a coin saying which of the two is better: what a control learns from."""
+    coins = np.random.default_rng(seed).random(len(examples)) < 0.5
+    return [
+        replace(each, better=each.worse, worse=each.better) if turned else each
+        for each, turned in zip(examples, coins, strict=True)
+    ]
 
 
 def rows_of(path: Path, columns: list[str]) -> Iterator[Mapping[str, Any]]:

@@ -21,7 +21,7 @@ from ru1_app.scoring.risk import TOO_FEW, Described, load_risk
 from ru1_app.store.sql import Store
 from ru1_app.training import dpo, risk
 from ru1_app.training.config import load_config
-from ru1_app.training.judged import Batches, mask_of, read_examples
+from ru1_app.training.judged import Batches, mask_of, read_examples, shuffled
 from ru1_app.training.rl import trainer as rl
 from ru1_app.training.rl.source import inputs_of_release
 from ru1_app.training.weights import save_pipeline
@@ -97,12 +97,43 @@ def test_preferences_are_learned_and_a_cut_run_goes_on(release: Path, tiny: Path
 
 def test_the_control_learns_nothing_of_what_people_marked(release: Path) -> None:
     batch = next(iter(Batches(read_examples(release), 4, 48, 0)))
-    control = replace(DPO, labels=False)
+    control = replace(DPO, labels="none")
     unmarked = batch._replace(marked=torch.zeros_like(batch.marked))
     told = [float(dpo.losses(batch.corrupted, batch.corrupted, each, control)["clean"]) for each in (batch, unmarked)]
     assert told[0] == pytest.approx(told[1])
     with_labels = float(dpo.losses(batch.corrupted, batch.corrupted, batch, DPO)["clean"])
     assert with_labels != pytest.approx(told[0])
+
+
+def test_without_clean_images_what_was_chosen_is_all_there_is(release: Path, tiny: Path, tmp_path: Path) -> None:
+    examples = read_examples(release, with_clean=False)
+    assert examples
+    assert all(each.clean is None for each in examples)
+    assert len(examples) < len(read_examples(release))
+    batch = next(iter(Batches(examples, 4, 48, 0)))
+    alone = dpo.losses(batch.better, batch.corrupted, batch, DPO)
+    assert float(alone["clean"]) == pytest.approx(0, abs=1e-6)
+    assert float(alone["chosen"]) < float(dpo.losses(batch.worse, batch.corrupted, batch, DPO)["chosen"])
+    config = replace(DPO, steps=4, batch=4, clean_images=False, chosen_weight=1.0, checkpoint_every=2, log_every=1)
+    kept, coin = (
+        load(dpo.train(replace(config, labels=labels), release, tiny, tmp_path / labels))._pipeline.net
+        for labels in ("kept", "shuffled")
+    )
+    assert any(not torch.equal(a, b) for a, b in zip(kept.parameters(), coin.parameters(), strict=True))
+
+
+def test_a_coin_turns_about_half_of_the_preferences_and_nothing_else(release: Path) -> None:
+    examples = read_examples(release) * 20
+    turned = [a.better == b.worse and a.worse == b.better for a, b in zip(examples, shuffled(examples, 1), strict=True)]
+    assert 0.3 < sum(turned) / len(turned) < 0.7
+    assert all({a.better, a.worse} == {b.better, b.worse} for a, b in zip(examples, shuffled(examples, 1), strict=True))
+    assert shuffled(examples, 1) == shuffled(examples, 1)
+
+
+@pytest.mark.parametrize(("labels", "clean"), [("true", True), ("none", False)])
+def test_recipes_that_learn_from_nothing_are_refused(labels: str, clean: bool) -> None:
+    with pytest.raises(InvalidInput):
+        replace(DPO, labels=labels, clean_images=clean)
 
 
 def test_rewards_are_earned_on_the_inputs_that_went_wrong(release: Path) -> None:
