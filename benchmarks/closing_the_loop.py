@@ -1,12 +1,13 @@
 """Closing the loop: does training on a release of (simulated) judgements make recoveries mislead less?
 
-    python benchmarks/closing_the_loop.py --work DIR [--json] [--scenes 240] [--held-out 160]
+    python benchmarks/closing_the_loop.py --work DIR [--json] [--scenes 240] [--held-out 160] [--without-clean]
 
 A known fault is planted in a copy of the recoverer (`ru1_app.simulated.plant`). Simulated raters judge its recoveries
 of drawn scenes into a store; a release of it trains the risk model and, by preferences, the recoverer; a control learns
 from the same inputs without what the raters said. All are measured on held-out scenes. Each step is kept in DIR, so a
-run that was cut goes on. With `--plain` nothing is planted: the recoverer itself is judged and trained. The reference
-of each row is the recoverer before training.
+run that was cut goes on. With `--plain` nothing is planted: the recoverer itself is judged and trained. With
+`--without-clean` raters compare the copy's recoveries with those of the recoverer it was made of, training sees no
+clean image, and a coin decides the control's preferences. The reference of each row is the recoverer before training.
 """
 
 from __future__ import annotations
@@ -45,6 +46,9 @@ HARD = (
 TRAIN, HELD_OUT = 3_000_000, HELD_OUT_SEED + 500_000
 SIZE, EACH = 192, 4  # pixels a side, corruptions of each scene
 BEFORE, AFTER, CONTROL = "before", "after", "control"
+WITH_CLEAN: dict[str, list[str]] = {AFTER: [], CONTROL: ['labels = "none"']}
+PREFERRED = ["clean_images = false", "chosen_weight = 1.0", "preference_weight = 1.0"]
+WITHOUT_CLEAN = {AFTER: PREFERRED, CONTROL: [*PREFERRED, 'labels = "shuffled"']}
 
 
 def specs(number: int) -> list[str]:
@@ -64,14 +68,15 @@ def recoverer(folder: Path) -> Recover:
     return draws
 
 
-def filled(work: Path, init: Path, scenes: int) -> Store:
-    """The store of the training scenes, judged."""
+def filled(work: Path, judged: Mapping[str, Path], scenes: int) -> Store:
+    """The store of the training scenes, the recoveries of the models by name judged; of one alone, two draws."""
     store = Store(f"sqlite:///{work}/ru1.sqlite3", work / "blobs")
     done = work / "filled.json"
     if not done.exists():
-        run, counts = recoverer(init), []
+        runs, counts = {name: recoverer(folder) for name, folder in judged.items()}, []
+        draws = 1 if len(runs) > 1 else 2
         for number in range(scenes):
-            counts.append(asdict(fill(store, {"embedded": run}, [TRAIN + number], specs(number), size=SIZE)))
+            counts.append(asdict(fill(store, runs, [TRAIN + number], specs(number), draws=draws, size=SIZE)))
             print(f"{number + 1} of {scenes} scenes judged", file=sys.stderr, end="\r")
         done.write_text(json.dumps(counts))
     return store
@@ -85,13 +90,13 @@ def released(store: Store, work: Path) -> Path:
     return folder
 
 
-def trained(work: Path, release: Path, init: Path, steps: int) -> dict[str, Path]:
-    """The folders of all models: before, after, and the control."""
+def trained(work: Path, release: Path, init: Path, steps: int, recipes: Mapping[str, list[str]]) -> dict[str, Path]:
+    """The folders of all models: before, and those of the recipes."""
     models = {BEFORE: init}
-    for name, labels in ((AFTER, "kept"), (CONTROL, "none")):
+    for name, recipe in recipes.items():
         out = work / name
         if not (out / "done").exists():
-            training.rl(release, out, init=init, set_=[f"steps = {steps}", f'labels = "{labels}"'], json_=True)
+            training.rl(release, out, init=init, set_=[f"steps = {steps}", *recipe], json_=True)
             (out / "done").touch()
         models[name] = out / "model"
     return models
@@ -148,6 +153,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder where every step is kept")
     parser.add_argument("--init", type=Path, default=Settings().models_dir / "recoverer")
     parser.add_argument("--plain", action="store_true", help="plant no fault")
+    parser.add_argument("--without-clean", action="store_true", help="learn from preferences between two models alone")
     parser.add_argument("--scenes", type=int, default=240)
     parser.add_argument("--held-out", type=int, default=160)
     parser.add_argument("--steps", type=int, default=1200)
@@ -158,11 +164,12 @@ def main() -> None:
     init = known.init if known.plain else known.work / "planted"
     if not init.is_dir():
         plant(known.init, init, HARD, size=SIZE)
-    store = filled(known.work, init, known.scenes)
+    judged = {"embedded": init} | ({"other": known.init} if known.without_clean else {})
+    store = filled(known.work, judged, known.scenes)
     release = released(store, known.work)
     if not (known.work / "risk" / "risk.json").exists():
         training.risk(release, known.work / "risk", json_=True)
-    models = trained(known.work, release, init, known.steps)
+    models = trained(known.work, release, init, known.steps, WITHOUT_CLEAN if known.without_clean else WITH_CLEAN)
     found = summary(measured(known.work, models, known.held_out), BEFORE)
     (known.work / "summary.json").write_text(
         json.dumps({name: {key: each.as_dict() for key, each in values.items()} for name, values in found.items()})
