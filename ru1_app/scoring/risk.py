@@ -68,7 +68,12 @@ class Described:
 
     @property
     def told(self) -> str:
-        """On what it rests and how well it does, or what is lacking; sentences for a person."""
+        """Whether it can tell, on what it rests, and how well it does or what is lacking; sentences for a person."""
+        return self.rests_on if self.enough else f"{TOO_FEW.capitalize()}. {self.rests_on}"
+
+    @property
+    def rests_on(self) -> str:
+        """On what it rests, and how well it does or what is lacking; sentences for a person."""
         of_images = f" of {self.images:,} pictures" if self.images else ""
         scenes = " of drawn scenes" if self.simulated else ""
         rests = (
@@ -76,7 +81,7 @@ class Described:
             f"{self.release[:SHORT]})"
         )
         if not self.enough:
-            return f"{rests}: {TOO_FEW}. {self._needed}"
+            return f"{rests}. {self._needed}"
         return (
             f"{rests}; on average {self.base_rate:.0%} of their raters held them to mislead. Held-out AUROC "
             f"{self.auroc:.2f} ({self.auroc_low:.2f} to {self.auroc_high:.2f}) on {self.held_out:,}."
@@ -144,7 +149,7 @@ class RiskScorer:
             aligned=False,
             of_input=True,
             judges=described.judges,
-            rests_on=described.told,
+            rests_on=described.rests_on,
         )
 
     def score(self, pairs: Sequence[Pair]) -> list[Score]:

@@ -68,7 +68,8 @@ def _risky(result: RunResult) -> Iterator[Overlay]:
     image = cv2.resize(heat(shares, RISK_FULL), (width, height), interpolation=cv2.INTER_NEAREST).astype(np.uint8)
     across = f"{shares.shape[1]}×{shares.shape[0]}"
     full = f"{RISK_FULL:.0%} or more"
-    told = f"of {judges} would mark the place as false, by a model of them ({across} places); {note}"
+    here = f"({across} places), here at most {shares.max():.0%}"
+    told = f"of {judges} would mark the place as false, by a model of them {here}; {note}"
     yield Overlay("risk", "where it may mislead", image, "0", full, told)
 
 

@@ -148,6 +148,7 @@ def test_the_risk_says_that_its_raters_were_simulated() -> None:
 def test_the_risk_says_when_too_few_have_judged_and_what_is_lacking() -> None:
     shown = with_risk(FEW, None)
     assert f"<b>{TOO_FEW}</b>" in shown
+    assert shown.count(TOO_FEW) == 1
     assert 'data-level="none"' in shown
     assert "200 of them and 20 held-out ones that mislead and 20 that do not (there are 2 and 8)" in shown
     assert "ru1-gauge" not in shown
@@ -178,6 +179,7 @@ def test_the_map_of_places_lies_over_the_recovery_with_an_honest_legend() -> Non
     assert "where it may mislead" in html
     assert "of simulated raters would mark the place as false" in html
     assert "in 30 of 40 held-out misleading recoveries" in html
+    assert "here at most 50%" in html
     assert "by chance 10%" in html
 
 
