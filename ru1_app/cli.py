@@ -92,7 +92,7 @@ for measuring in (evaluation.embedded, evaluation.compare, evaluation.report):
     measured.command()(measuring)
 for teaching in (training.rl, training.risk):
     trained.command()(teaching)
-for queueing in (queue.fill, queue.gold, queue.overlap, queue.report):
+for queueing in (queue.fill, queue.gold, queue.order, queue.overlap, queue.report):
     desk.command()(queueing)
 released.command("list")(releases.list_)
 released.command("verify")(releases.verify)

@@ -45,8 +45,9 @@ from ru1_app.models.base import (
     RecoverRequest,
     Words,
 )
-from ru1_app.scorecard import Evidence, score_run
+from ru1_app.scorecard import Evidence, risky_places, score_run
 from ru1_app.scoring.base import Scorer
+from ru1_app.scoring.risk import Places
 from ru1_app.uncertainty import deviation, summarise
 
 UNCERTAINTY_FULL = 64.0  # expected error in levels that the stored uncertainty map shows as white
@@ -96,6 +97,7 @@ class RunResult:
     geometry: Geometry = Geometry.KEPT
     mask: Mask | None = None  # [H, W], true where the corruption may have changed the reference; None = all or unknown
     seconds: Mapping[str, float] = field(default_factory=dict)
+    places: Places | None = None  # where it may mislead, by a model of people's judgements
 
     def answer(self, condition: Condition) -> AnswerRecord | None:
         """The stored answer for one condition."""
@@ -137,13 +139,14 @@ class Pipeline:
             corrupted, shown, reference, request.spec,
             damage.mask if damage else None, damage.geometry if damage else Geometry.KEPT,
         )  # fmt: skip
-        scores = score_run(self.scorers(), evidence)
+        scorers = self.scorers()
+        scores, places = score_run(scorers, evidence), risky_places(scorers, evidence)
         seconds["score"] = time.perf_counter() - began
         yield RunProgress("Answering", 0.8, shown)
         began = time.perf_counter()
         answers, said = yield from self._answers(request, corrupted, made)
         seconds["answer"] = time.perf_counter() - began
-        yield _result(request, made, evidence, scores, answers, said, seconds)
+        yield replace(_result(request, made, evidence, scores, answers, said, seconds), places=places)
 
     def _recovered(self, request: RunRequest, corrupted: Image8) -> Generator[RunProgress, None, _Made]:
         """Let the recoverer work. It is not held beyond, so that it may make room for the answerer."""

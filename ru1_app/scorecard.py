@@ -17,6 +17,8 @@ from ru1_app.domain import PairKind, Score, ScoreRecord
 from ru1_app.images import Image8
 from ru1_app.scoring.base import Pair, Scorer, ScorerSpec
 from ru1_app.scoring.maps import mean_within, ssim_map, touched_by_windows
+from ru1_app.scoring.risk import NAME as RISK
+from ru1_app.scoring.risk import Places, RiskScorer
 from ru1_app.scoring.ssim import WINDOW
 
 MOVED = "the corruption moves things, so a comparison pixel by pixel with the clean image says nothing"
@@ -41,6 +43,14 @@ def score_run(scorers: Mapping[str, Scorer], evidence: Evidence) -> tuple[ScoreR
     return tuple(record for name, scorer in scorers.items() for record in _score(name, scorer, evidence)) + tuple(
         _by_damage(scorers, evidence)
     )
+
+
+def risky_places(scorers: Mapping[str, Scorer], evidence: Evidence) -> Places | None:
+    """Where the recovery may mislead, where there is a model that can tell."""
+    scorer = scorers.get(RISK)
+    if not isinstance(scorer, RiskScorer):
+        return None
+    return scorer.places(Pair(evidence.recovered, evidence.corrupted))
 
 
 def _score(name: str, scorer: Scorer, evidence: Evidence) -> Iterator[ScoreRecord]:

@@ -128,6 +128,9 @@ def recover(
 def score(
     recovery: Annotated[Path, typer.Argument(help="The image to judge.")],
     reference: Annotated[Path, typer.Argument(help="The clean image.")],
+    corrupted: Annotated[
+        Path | None, typer.Option(help="The corrupted image, which the hallucination risk needs beside the recovery.")
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Every score of a recovery against its reference; those of one image alone are of the recovery."""
@@ -136,15 +139,18 @@ def score(
     from ru1_app.wiring import wire
 
     app = wire()
-    found = [read_file(path, app.settings) for path in (recovery, reference)]
+    paths = [recovery, reference, *([corrupted] if corrupted else [])]
+    found = [read_file(path, app.settings) for path in paths]
     if scaled := [f"{each.name!r} was {note}" for each in found for note in each.notes if note.startswith("scaled")]:
         raise InvalidInput(f"{scaled[0]}: scores never resample; give images of at most RU1_MAX_SIDE pixels a side.")
-    pair = Pair(found[0].image, found[1].image)
-    if reason := mismatch(pair):
-        raise InvalidInput(f"They cannot be scored: {reason}. Give two images of one size.")
+    pairs = [Pair(found[0].image, other.image) for other in found[1:]]
+    for reason in filter(None, map(mismatch, pairs)):
+        raise InvalidInput(f"They cannot be scored: {reason}. Give images of one size.")
     document: dict[str, Any] = {}
     for name, scorer in app.scorers().items():
-        value = scorer.score([pair])[0]
+        if scorer.spec.of_input and corrupted is None:
+            continue  # it compares with the corrupted image, never with the clean one
+        value = scorer.score([pairs[-1] if scorer.spec.of_input else pairs[0]])[0]
         document[name] = {"value": value.value, "reason": value.reason, "model": scorer.spec.model}
     lines = [f"{n:10} {v['reason'] if v['value'] is None else format(v['value'], '.4f')}" for n, v in document.items()]
     show(document, json_, lines)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -101,6 +101,36 @@ def overlap(
     changed = Judgements(app.store.database).want(item, raters, CLI, datetime.now(UTC), policy)
     told = f"{item}: {changed.overlap} raters; it is {changed.state}."
     show({"id": changed.id, "overlap": changed.overlap, "state": changed.state}, json_, [told])
+
+
+def order(json_: Json = False) -> None:
+    """Order open work anew by what is known now; where a risk model is installed, by the risk of each recovery too."""
+    from ru1_app.wiring import wire
+
+    app = wire()
+    risk_of = _risk_of(app)
+    items = app.filler.order(risk_of)
+    how = "with the risk of each recovery" if risk_of else "by what is stored: no risk model is installed"
+    show({"items": items, "risk": risk_of is not None}, json_, [f"{items} open items ordered anew, {how}."])
+
+
+def _risk_of(app: App) -> Callable[[Case], float | None] | None:
+    """What tells the risk of a stored case; None where no risk model is installed."""
+    from ru1_app.images import from_png
+    from ru1_app.scoring.base import Pair
+    from ru1_app.scoring.risk import NAME
+
+    scorer = app.scorers().get(NAME)
+    if scorer is None:
+        return None
+
+    def risk_of(case: Case) -> float | None:
+        recovered, corrupted = (
+            from_png(app.store.image(sha)) for sha in (case.recovery.image_sha, case.sample.corrupted_sha)
+        )
+        return scorer.score([Pair(recovered, corrupted)])[0].value
+
+    return risk_of
 
 
 def report(json_: Json = False) -> None:

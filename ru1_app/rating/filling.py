@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice, pairwise
@@ -40,8 +40,25 @@ class Filler:
         if not found:
             self.add([case], Origin.FLAG, actor)
             return
-        first = self._overlap.first
-        self._queue.rerank({each.id: self._rank(each.id, case, each.count, each.overlap > first) for each in found})
+        ranks = {each.id: self._rank_again(each, signals_of(case)) for each in found}
+        self._queue.rerank({each.id: min(each.rank, ranks[each.id]) for each in found})  # a flag puts nothing back
+
+    def order(self, risk_of: Callable[[Case], float | None] | None = None) -> int:
+        """Order open work anew; returns how many items that is.
+
+        Args:
+            risk_of: the risk of a stored case by the model of today, which goes before the one in its scores.
+        """
+        count = 0
+        for some in _batches(self._queue.open_work(), AT_ONCE):
+            ranks = {}
+            for item in some:
+                case = self._store.case(item.recovery_id)
+                signals, risk = signals_of(case), risk_of(case) if risk_of else None
+                ranks[item.id] = self._rank_again(item, signals if risk is None else replace(signals, risk=risk))
+            self._queue.rerank(ranks)
+            count += len(ranks)
+        return count
 
     def add(self, cases: Iterable[Case], origin: Origin, actor: str) -> int:
         """Put stored cases into the queue, gold left out; returns how many items were new."""
@@ -76,11 +93,13 @@ class Filler:
             created_at=datetime.now(UTC),
             other_id=other.id if other else None,
             overlap=self._overlap.first,
-            rank=self._rank(id_, case),
+            rank=rank(id_, signals_of(case), self._seed),
         )
 
-    def _rank(self, item_id: str, case: Case, ratings: int = 0, split: bool = False) -> float:
-        return rank(item_id, replace(signals_of(case), ratings=ratings, split=split), self._seed)
+    def _rank_again(self, item: Item, signals: Signals) -> float:
+        """The place of an item that may have been judged since it came in."""
+        split = item.overlap > self._overlap.first
+        return rank(item.id, replace(signals, ratings=item.count, split=split), self._seed)
 
 
 def _batches(values: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -36,6 +36,8 @@ class ScorerSpec:
     reference: bool = True  # False: it looks at `Pair.image` alone
     aligned: bool = True  # it compares pixel with pixel, and means nothing where geometry moved
     of_input: bool = False  # it compares the recovered image with the corrupted one, clean one or not
+    judges: str = ""  # whose judgement it foretells, where it was learned from judgements
+    rests_on: str = ""  # and from which, how many, and how well it does: sentences
 
 
 class Scorer(Protocol):

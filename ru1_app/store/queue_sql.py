@@ -94,6 +94,18 @@ class Queue:
             shown = or_(ItemRow.recovery_id == recovery_id, ItemRow.other_id == recovery_id)
             return [to_item(row) for row in session.scalars(select(ItemRow).where(shown).order_by(ItemRow.id))]
 
+    def open_work(self) -> Iterator[Item]:
+        """Items of work that are open, in the order of their ids, read page by page."""
+        last, work = "", (ItemRow.purpose == Purpose.WORK.value, ItemRow.state == ItemState.OPEN.value)
+        while True:
+            query = select(ItemRow).where(*work, ItemRow.id > last).order_by(ItemRow.id).limit(_AT_ONCE)
+            with self._database.read() as session:
+                page = [to_item(row) for row in session.scalars(query)]
+            yield from page
+            if len(page) < _AT_ONCE:
+                return
+            last = page[-1].id
+
     def change(self, item_id: str, actor: str, now: datetime, values: Mapping[str, Any]) -> Item:
         """Set `rank`, `overlap` or `state` of an item; told in the audit log."""
 

@@ -4,7 +4,8 @@
 
 Reads the samples of the release's tables. The target is the share of the raters who say that the recovery misleads;
 where they marked places, the places are a second target. A part of the training split, by source image, chooses the
-epoch and the temperature; the test split is looked at once, at the end. The names of simulated raters tell them.
+epoch and the temperature; the test split is looked at once, at the end. Beside the weights it writes what the app
+needs to know of them (`risk.json`) and a model card (`README.md`).
 """
 
 from __future__ import annotations
@@ -29,12 +30,13 @@ from tqdm import tqdm
 
 from ru1_app.errors import InvalidInput
 from ru1_app.export import read_manifest
-from ru1_app.items import SIMULATED
 from ru1_app.scoring.risk import Described
 from ru1_app.scoring.risk_net import DESCRIPTION, GRID, WEIGHTS, Head, RiskNet, Trunk
 from ru1_app.training.config import load_config
+from ru1_app.training.risk_card import read_source, write_card
+from ru1_app.training.risk_measured import Measured, measure, temperature
 
-RESAMPLES = 2000
+DEFAULTS = Path(__file__).with_suffix(".toml")
 
 
 @dataclass(frozen=True)
@@ -154,48 +156,18 @@ def _flipped(batch: Judged) -> Judged:
     )
 
 
-@torch.no_grad()
 def logits_of(head: Head, judged: Judged) -> NDArray[np.float32]:
     """The head's logits [N]."""
+    return np.concatenate([logits for logits, _ in _looked(head, judged)])
+
+
+@torch.no_grad()
+def _looked(head: Head, judged: Judged) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """The head's logits and those of places, part by part."""
     head.eval()
-    index = torch.arange(len(judged.target)).split(128)
-    parts = [head(judged.corrupted[some].float(), judged.recovered[some].float()).logit for some in index]
-    return np.asarray(torch.cat(parts).numpy(), np.float32)
-
-
-def temperature(logits: NDArray[np.float32], target: Tensor) -> float:
-    """What logits are divided by so that the cross entropy is least (Guo et al. 2017)."""
-    told = torch.tensor(logits)
-    steps = torch.logspace(-1, 1.3, 200)
-    losses = [float(F.binary_cross_entropy_with_logits(told / step, target)) for step in steps]
-    return round(float(steps[int(np.argmin(losses))]), 4)
-
-
-def auroc(scores: NDArray[Any], truth: NDArray[Any]) -> float | None:
-    """How probably a misleading one scores above another; None where one of both kinds is missing."""
-    positive = int(truth.sum())
-    if not 0 < positive < len(truth):
-        return None
-    from scipy.stats import rankdata
-
-    ranks = rankdata(scores)
-    rank_sum = float(ranks[truth].sum()) - positive * (positive + 1) / 2
-    return rank_sum / (positive * (len(truth) - positive))
-
-
-def interval(
-    scores: NDArray[Any], truth: NDArray[Any], groups: NDArray[Any], seed: int = 0
-) -> tuple[float, float] | None:
-    """Percentile interval of 95 % of the AUROC; whole source images are drawn."""
-    names = np.unique(groups)
-    members = [np.flatnonzero(groups == name) for name in names]
-    rng = np.random.default_rng(seed)
-    values = []
-    for _ in range(RESAMPLES):
-        index = np.concatenate([members[k] for k in rng.integers(len(members), size=len(members))])
-        value = auroc(scores[index], truth[index])
-        values += [] if value is None else [value]
-    return (float(np.percentile(values, 2.5)), float(np.percentile(values, 97.5))) if values else None
+    for some in torch.arange(len(judged.target)).split(128):
+        found = head(judged.corrupted[some].float(), judged.recovered[some].float())
+        yield np.asarray(found.logit.numpy(), np.float32), np.asarray(found.places.numpy(), np.float32)
 
 
 def train(release: Path, clip: Path, out: Path, config: RiskConfig) -> Described:
@@ -209,28 +181,40 @@ def train(release: Path, clip: Path, out: Path, config: RiskConfig) -> Described
         raise InvalidInput("The release has too few source images: a part of them must be kept for checking.")
     head, warmth = fit(judged.take(inside), judged.take(~inside), net.head, config)
     test = _test(release, net.trunk)
-    found = _measure(head, test) if test else (0, 0, None, None)
+    measured = _measure(head, warmth, test) if test else Measured()
+    digest = read_manifest(release).digest
+    source = read_source(release, digest)
+    low, high = measured.auroc_interval or (None, None)
     described = Described(
         labels=len(judged.target),
-        held_out=found[0],
-        held_out_misleading=found[1],
-        auroc=found[2],
-        auroc_low=found[3][0] if found[3] else None,
-        auroc_high=found[3][1] if found[3] else None,
-        simulated=_simulated(release),
+        held_out=measured.count,
+        held_out_misleading=measured.misleading,
+        auroc=measured.auroc,
+        auroc_low=low,
+        auroc_high=high,
+        simulated=source.simulated > 0,
         temperature=warmth,
         base_rate=round(float(judged.target.mean()), 4),
-        release=read_manifest(release).digest,
+        release=digest,
+        images=len(names),
+        held_out_images=measured.images,
+        raters=len(source.raters),
+        simulated_raters=source.simulated,
+        calibration_error=measured.calibration_error,
+        marked=measured.marked,
+        hits=measured.hits,
+        chance=measured.chance,
     )
     out.mkdir(parents=True, exist_ok=True)
     save_file({name: value.half().contiguous() for name, value in head.state_dict().items()}, out / WEIGHTS)
     (out / DESCRIPTION).write_text(json.dumps(asdict(described), indent=2) + "\n", "utf-8")
+    write_card(out, described, source, measured, config, DEFAULTS)
     return described
 
 
-def _measure(head: Head, test: Judged) -> tuple[int, int, float | None, tuple[float, float] | None]:
-    scores, truth = logits_of(head, test), test.target.numpy() > 0.5
-    return len(truth), int(truth.sum()), auroc(scores, truth), interval(scores, truth, test.groups)
+def _measure(head: Head, warmth: float, test: Judged) -> Measured:
+    logits, places = (np.concatenate(parts) for parts in zip(*_looked(head, test), strict=True))
+    return measure(logits, warmth, places, test.target, test.places, test.groups)
 
 
 def _test(release: Path, trunk: Trunk) -> Judged | None:
@@ -238,14 +222,6 @@ def _test(release: Path, trunk: Trunk) -> Judged | None:
         return read_judged(release, "test", trunk)
     except InvalidInput:
         return None
-
-
-def _simulated(release: Path) -> bool:
-    import pyarrow.parquet as pq
-
-    paths = sorted((release / "tables" / "ratings").glob("*.parquet"))
-    raters = {name for path in paths for name in pq.read_table(path, columns=["rater_id"])["rater_id"].to_pylist()}
-    return any(name.startswith(SIMULATED) for name in raters)
 
 
 def _pages(path: Path) -> Iterator[Sequence[Mapping[str, Any]]]:
@@ -267,7 +243,7 @@ def main() -> None:
     parser.add_argument("--release", type=Path, required=True, help="folder of a release with the format 'tables'")
     parser.add_argument("--clip", type=Path, required=True, help="folder of the CLIP model")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--config", type=Path, default=Path(__file__).with_suffix(".toml"))
+    parser.add_argument("--config", type=Path, default=DEFAULTS)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
     parser.add_argument("--threads", type=int, default=1, help="torch threads on the CPU")
     arguments = parser.parse_args()

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
-from ru1_app.domain import Case, PairKind, Rating, RatingSource, Recovery, Stage, UncertaintyKind
+from ru1_app.domain import Case, PairKind, Rating, RatingSource, Recovery, ScoreRecord, Stage, UncertaintyKind
 from ru1_app.protocol import load_protocol
 from ru1_app.rating.gallery import Look
-from ru1_app.ui import answers_view, gallery_view, settle_view, view
+from ru1_app.scoring.risk import NAME as RISK
+from ru1_app.ui import answers_view, gallery_view, risk_view, settle_view, view
 
 Blob = Callable[[str], bytes]
 WAITING = "You have not judged this yet: what others said, the clean image and the scores are shown once you have."
@@ -133,13 +134,18 @@ def _verdict(code: str) -> str:
 
 
 def _scores(case: Case) -> str:
-    rows = "".join(
-        f"<tr><th>{escape(record.score.scorer.replace('_', ' ').upper())}</th><td>{PAIRS[record.pair]}</td><td>"
-        f"{escape(record.score.reason or '–') if record.score.value is None else f'{record.score.value:.4f}'}</td>"
-        f"<td>{escape(record.model or '')}</td></tr>"
-        for record in case.scores
-    )
+    rows = "".join(_score(record) for record in case.scores)
     return f'<table class="ru1-table"><tbody>{rows}</tbody></table>'
+
+
+def _score(record: ScoreRecord) -> str:
+    score = record.score
+    name, pair = score.scorer.replace("_", " ").upper(), PAIRS[record.pair]
+    value = escape(score.reason or "–") if score.value is None else f"{score.value:.4f}"
+    if score.scorer == RISK:
+        name, pair = "Hallucination risk", "from both images, by a model of raters' judgements"
+        value = value if score.value is None else risk_view.percent(score.value)
+    return f"<tr><th>{escape(name)}</th><td>{pair}</td><td>{value}</td><td>{escape(record.model or '')}</td></tr>"
 
 
 def _unsure(recovery: Recovery) -> str:

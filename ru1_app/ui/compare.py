@@ -94,7 +94,8 @@ def _choice(shown: Sequence[Overlay], group: str) -> str:
     )
     legends = "".join(
         f'<span class="ru1-legend" data-overlay="{each.name}" hidden><i>{escape(each.low)}</i>'
-        f'<span class="ru1-bar"></span><i>{escape(each.high)}</i>{escape(each.note)}</span>'
+        f'<span class="ru1-bar"></span><i>{escape(each.high)}</i>'
+        f'<span class="ru1-note">{escape(each.note)}</span></span>'
         for each in shown
     )
     return f'<div class="ru1-below" role="group" aria-label="Map over the recovered side">Map: {choices}</div>{legends}'

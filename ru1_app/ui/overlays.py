@@ -1,4 +1,4 @@
-"""Maps of a result as colours: where it is unsure, where it differs, where the damage was. No Gradio."""
+"""Maps of a result as colours: where it is unsure, may mislead, differs, where the damage was. No Gradio."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from ru1_app.scoring.ssim import WINDOW
 from ru1_app.uncertainty import UNSURE
 
 DIFFERENCE_FULL = 64.0  # grey levels that are shown brightest
+RISK_FULL = 0.5  # share of raters that is shown brightest: of hardly any place do more say so
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def heat(values: Any, full: float) -> Image8:
 
 def overlays(result: RunResult) -> list[Overlay]:
     """Those that the result has."""
-    return [*_unsure(result), *_differences(result), *_damage(result)]
+    return [*_unsure(result), *_risky(result), *_differences(result), *_damage(result)]
 
 
 def _unsure(result: RunResult) -> Iterator[Overlay]:
@@ -56,6 +57,20 @@ def _unsure(result: RunResult) -> Iterator[Overlay]:
         note += ", boxes around the least sure parts"
     image = heat(result.uncertainty, UNCERTAINTY_FULL)
     yield Overlay("unsure", label, image, "0", f"{UNCERTAINTY_FULL:.0f}+ grey levels", note, found.regions)
+
+
+def _risky(result: RunResult) -> Iterator[Overlay]:
+    """In squares as coarse as the model tells them."""
+    if result.places is None:
+        return
+    shares, judges, note = result.places
+    height, width = result.recovered.shape[:2]
+    image = cv2.resize(heat(shares, RISK_FULL), (width, height), interpolation=cv2.INTER_NEAREST).astype(np.uint8)
+    across = f"{shares.shape[1]}×{shares.shape[0]}"
+    full = f"{RISK_FULL:.0%} or more"
+    here = f"({across} places), here at most {shares.max():.0%}"
+    told = f"of {judges} would mark the place as false, by a model of them {here}; {note}"
+    yield Overlay("risk", "where it may mislead", image, "0", full, told)
 
 
 def _differences(result: RunResult) -> Iterator[Overlay]:

@@ -11,6 +11,7 @@ from ru1_app.scorecard import INSIDE, MOVED, OUTSIDE
 from ru1_app.scoring.base import ScorerSpec
 from ru1_app.scoring.psnr import IDENTICAL
 from ru1_app.scoring.risk import NAME as RISK
+from ru1_app.ui import risk_view
 
 Values = Mapping[tuple[str, PairKind], Score]
 Specs = Mapping[str, ScorerSpec]
@@ -22,7 +23,9 @@ FOR, AGAINST = 30.0, 20.0  # dB of consistency from which it speaks for, and bel
 def scores(case: Case, specs: Specs) -> str:
     """All scores: before → after with a reference, else agreement with the input, said so."""
     values = {(record.score.scorer, record.pair): record.score for record in case.scores}
-    parts = (_strip(case, values, specs), _risk(values, specs), _by_damage(values), _consistency(values))
+    risk = specs.get(RISK)
+    risky = risk_view.risk(risk, values.get((RISK, PairKind.RECOVERED_CORRUPTED)), _about(risk) if risk else "")
+    parts = (_strip(case, values, specs), risky, _by_damage(values), _consistency(values))
     return "".join(parts) + _alone(values, specs)
 
 
@@ -44,20 +47,6 @@ def _card(spec: ScorerSpec, values: Values, known: bool) -> str:
     named = f'<span class="ru1-small">{escape(spec.model)}</span>' if spec.model else ""
     return (
         f'<div class="ru1-card"><h4>{escape(spec.label)}</h4><p class="ru1-value">{body}</p>{named}{_about(spec)}</div>'
-    )
-
-
-def _risk(values: Values, specs: Specs) -> str:
-    """How probably people would find the recovery misleading; nothing where no model of their judgements is there."""
-    spec = specs.get(RISK)
-    score = values.get((RISK, PairKind.RECOVERED_CORRUPTED))
-    if spec is None or score is None:
-        return ""
-    said = escape(score.reason or "not scored") if score.value is None else f"{100 * score.value:.0f} %"
-    return (
-        f'<div class="ru1-risk"><p><b>{escape(spec.label)}: {said}</b> '
-        '<span class="ru1-small">from the two images alone, without the clean one</span></p>'
-        f"{_about(spec)}</div>"
     )
 
 
@@ -92,6 +81,8 @@ def number(score: Score | None, spec: ScorerSpec) -> str:
         return "–"
     if score.value is None:
         return escape(score.reason or "not scored")
+    if spec.name == RISK:
+        return risk_view.percent(score.value)
     return f"{score.value:.{DIGITS.get(spec.name, 3)}f}{' ' + escape(spec.unit) if spec.unit else ''}"
 
 

@@ -39,7 +39,11 @@ def _pictures(labels: tuple[str, str], results: tuple[RunResult, RunResult]) -> 
 def _scores(labels: tuple[str, str], results: tuple[RunResult, RunResult], specs: Specs) -> str:
     known = results[0].case.sample.reference_sha is not None
     pair = PairKind.RECOVERED_REFERENCE if known else PairKind.RECOVERED_CORRUPTED
-    rows = "".join(_row(spec, pair, results) for spec in specs.values() if spec.reference)
+    rows = "".join(
+        _row(spec, PairKind.RECOVERED_CORRUPTED if spec.of_input else pair, results)
+        for spec in specs.values()
+        if spec.reference
+    )
     against = "against the clean image" if known else "against the corrupted input: agreement, not quality"
     return _table("Score", labels, rows, against)
 

@@ -16,8 +16,11 @@ from PIL import Image
 
 from ru1_app.config import ROOT
 from ru1_app.images import Image8, from_png, write_png
+from ru1_app.scoring.base import Pair
+from ru1_app.scoring.risk import load_risk
 from tests.served import ServedModel
 from tests.tiny_models import ANSWERERS, RECOVERERS, make_tiny_models
+from tests.tiny_risk import make_models_with_risk
 
 pytestmark = pytest.mark.service
 
@@ -159,6 +162,18 @@ def test_recover_score_and_answer(cli: Cli) -> None:
     )  # fmt: skip
     assert set(said) == {"corrupted", "recovered", "both"}
     assert all(answer["choice"] in ("A", "B") for answer in said.values())
+
+
+@pytest.mark.weights
+def test_the_risk_is_scored_beside_the_corrupted_image_and_never_the_clean_one(cli: Cli, photo: Image8) -> None:
+    models = make_models_with_risk(cli.folder / "models")
+    cli.environ["RU1_MODELS_DIR"] = str(models)
+    for name, image in (("good.png", photo), ("clean.png", photo[::-1]), ("bad.png", photo // 2)):
+        write_png(cli.folder / name, np.ascontiguousarray(image))
+    assert "risk" not in cli("score", "good.png", "clean.png", "--json")
+    told = cli("score", "good.png", "clean.png", "--corrupted", "bad.png", "--json")["risk"]["value"]
+    scorer = load_risk(models / "risk", models / "clip")
+    assert told == pytest.approx(scorer.score([Pair(photo, photo // 2)])[0].value, abs=1e-4)
 
 
 @pytest.fixture(scope="module")

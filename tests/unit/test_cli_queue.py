@@ -12,11 +12,14 @@ import pytest
 from ru1_app.cli import cli
 from ru1_app.config import Settings
 from ru1_app.errors import InvalidInput, NotFound
-from ru1_app.images import Image8, write_png
+from ru1_app.images import Image8, from_png, write_png
 from ru1_app.items import ItemState, Origin, Purpose
+from ru1_app.scoring.base import Pair
+from ru1_app.scoring.risk import load_risk
 from ru1_app.store.queue_sql import Queue
 from ru1_app.store.sql import Store
 from ru1_app.store.tables import ItemRow
+from tests.tiny_risk import make_models_with_risk
 
 
 @pytest.fixture
@@ -93,6 +96,38 @@ def test_the_overlap_of_an_item_can_be_changed(run: Any, settings: Settings, pho
     with pytest.raises(NotFound, match="no item"):
         run("overlap", "nothing", "5")
     store.close()
+
+
+@pytest.mark.weights
+def test_open_work_is_ordered_anew_by_the_risk_model_of_today(
+    run: Any, settings: Settings, photo: Image8, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cases that came in before there was a risk model: their scores know of none."""
+    place = folder(tmp_path / "made", photo)
+    for name, turns in (("two", 1), ("three", 2)):
+        for side in ("corrupted", "recovered", "reference"):
+            write_png(place / side / f"{name}.png", np.rot90(photo // turns, turns))
+    run("fill", "--folder", str(place))
+    assert run("order") == {"items": 3, "risk": False}
+    before = ranks(settings)
+    models = make_models_with_risk(tmp_path / "models")
+    monkeypatch.setenv("RU1_MODELS_DIR", str(models))
+    assert run("order") == {"items": 3, "risk": True}
+    scorer = load_risk(models / "risk", models / "clip")
+    store = Store(settings.url, settings.blob_dir)
+    for id_, rank in ranks(settings).items():
+        case = store.case(Queue(store.database).item(id_).recovery_id)
+        pair = Pair(*(from_png(store.image(sha)) for sha in (case.recovery.image_sha, case.sample.corrupted_sha)))
+        assert before[id_] - rank == pytest.approx(scorer.score([pair])[0].value)
+        assert not case.scores  # what is stored stays as it is: a release of the same labels has the same bytes
+    store.close()
+
+
+def ranks(settings: Settings) -> dict[str, float]:
+    store = Store(settings.url, settings.blob_dir)
+    found = {item.id: item.rank for item in Queue(store.database).open_work()}
+    store.close()
+    return found
 
 
 def test_a_report_of_an_empty_desk_says_so(run: Any) -> None:

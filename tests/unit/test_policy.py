@@ -94,6 +94,8 @@ def test_flags_come_before_doubt_and_doubt_before_the_draw() -> None:
     ]  # fmt: skip
     ranks = [rank("same", signals) for signals in order]
     assert ranks == sorted(ranks)
+    risky, unsure = rank("same", Signals(risk=0.8)), rank("same", Signals(unsure=0.5))
+    assert ranks[2] < risky < unsure < ranks[-1]
     assert len({rank(f"item-{k}", Signals()) for k in range(100)}) == 100
     assert rank("a", Signals(), seed=1) == rank("a", Signals(), seed=1) != rank("a", Signals(), seed=2)
 

@@ -16,10 +16,14 @@ from torch import Tensor
 from ru1_app.config import Settings
 from ru1_app.domain import Verdict
 from ru1_app.errors import InvalidInput, Unavailable
+from ru1_app.images import Image8
 from ru1_app.rewards import STEEPNESS, WEIGHTS, Folders, reward_of, versions
 from ru1_app.rewards.flow_grpo import maker
 from ru1_app.rewards.human import hard_weight, human_reward
+from ru1_app.scoring.base import Pair
 from ru1_app.scoring.clip import load_embedded
+from ru1_app.scoring.risk import load_risk
+from tests.tiny_risk import make_models_with_risk
 
 CLIP = Settings().models_dir / "clip"
 
@@ -53,6 +57,16 @@ def test_the_clip_reward_is_the_shaped_score_of_the_page() -> None:
 def test_a_reward_says_its_version() -> None:
     assert set(versions(WEIGHTS)) == {"ssim", "clip"}
     assert all(versions(WEIGHTS).values())
+
+
+@pytest.mark.weights
+def test_the_risk_reward_is_one_less_the_risk_that_the_page_shows(photo: Image8, tmp_path: Path) -> None:
+    models = make_models_with_risk(tmp_path / "models")
+    corrupted = photo // 2
+    shown = load_risk(models / "risk", models / "clip").score([Pair(photo, corrupted)])[0].value
+    recovered, damaged = (torch.tensor(each).permute(2, 0, 1)[None].float() / 255 for each in (photo, corrupted))
+    rewarded = reward_of({"risk": 1.0}, Folders(models / "clip", models / "risk"))(recovered, recovered, damaged)
+    assert float(rewarded["total"]) == pytest.approx(1 - (shown or 0), abs=1e-5)
 
 
 def test_the_risk_reward_needs_its_model_and_the_input() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from torch import Tensor
 from ru1_app.corruptions import CorruptionSpec, apply_spec
 from ru1_app.domain import PairKind, ScoreRecord
 from ru1_app.images import Image8
-from ru1_app.scorecard import INSIDE, MOVED, OUTSIDE, Evidence, score_run
+from ru1_app.scorecard import INSIDE, MOVED, OUTSIDE, Evidence, risky_places, score_run
 from ru1_app.scoring.base import Scorer
 from ru1_app.scoring.ciede import CIEDE2000
 from ru1_app.scoring.no_reference import SHARPNESS
@@ -93,3 +95,14 @@ def test_what_looks_at_the_input_never_sees_the_clean_image(photo: Image8) -> No
         records = score_run({"risk": scorer}, Evidence(dark, bright, reference))
         assert [(each.pair, each.score.value) for each in records] == [(PairKind.RECOVERED_CORRUPTED, 0.5)]
     assert seen == [(pytest.approx(0.2), pytest.approx(0.8))] * 2
+
+
+def test_places_are_told_by_a_model_that_has_shown_that_it_can(photo: Image8) -> None:
+    can = Described(900, 100, 40, 0.9, 0.85, 0.95, False, 1.0, 0.2, "abc", marked=40, hits=30, chance=0.1)
+    evidence = Evidence(photo, photo)
+    for described in (can, replace(can, hits=4)):
+        scorer = RiskScorer(lambda *_: Risk(torch.zeros(1), torch.zeros(1, 16, 16)), described, "r1")
+        found = risky_places({"risk": scorer}, evidence)
+        assert (found is not None) == (described is can)
+        assert found is None or (found.shares.shape, float(found.shares.max())) == ((16, 16), 0.5)
+    assert risky_places({}, evidence) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +12,10 @@ import numpy as np
 import pytest
 import torch
 
+from ru1_app.cli import cli
 from ru1_app.config import Settings
 from ru1_app.errors import InvalidInput, Unavailable
-from ru1_app.export import Selection, write_release
+from ru1_app.export import Selection, read_manifest, write_release
 from ru1_app.models.embedded.adapter import load
 from ru1_app.models.embedded.net import RecoveryNet
 from ru1_app.scoring.base import Pair
@@ -22,6 +24,8 @@ from ru1_app.store.sql import Store
 from ru1_app.training import dpo, risk
 from ru1_app.training.config import load_config
 from ru1_app.training.judged import Batches, mask_of, read_examples, shuffled
+from ru1_app.training.risk_card import Source, Split, write_card
+from ru1_app.training.risk_measured import Measured, auroc, interval, measure, pointing, reliability
 from ru1_app.training.rl import trainer as rl
 from ru1_app.training.rl.source import inputs_of_release
 from ru1_app.training.weights import save_pipeline
@@ -166,7 +170,7 @@ def test_the_risk_model_learns_what_raters_say_and_where(tmp_path: Path) -> None
     config = load_config(risk.RiskConfig, Path(risk.__file__).with_suffix(".toml"), ["epochs = 12", "batch = 16"])
     head, warmth = risk.fit(judged.take(np.arange(48)), judged.take(np.arange(48, 64)), net.head, config)
     held_out = judged.take(np.arange(64, 80))
-    value = risk.auroc(risk.logits_of(head, held_out), held_out.target.numpy() > 0.5)
+    value = auroc(risk.logits_of(head, held_out), held_out.target.numpy() > 0.5)
     assert value is not None
     assert value > 0.9
     assert warmth > 0
@@ -178,11 +182,39 @@ def test_the_risk_model_learns_what_raters_say_and_where(tmp_path: Path) -> None
 
 def test_auroc_is_the_chance_that_a_misleading_one_scores_higher() -> None:
     scores, truth = np.array([0.1, 0.4, 0.35, 0.8]), np.array([False, False, True, True])
-    assert risk.auroc(scores, truth) == 0.75
-    assert risk.auroc(np.zeros(4), truth) == 0.5
-    assert risk.auroc(scores, np.zeros(4, bool)) is None
-    low, high = risk.interval(scores, truth, np.arange(4)) or (0.0, 0.0)
+    assert auroc(scores, truth) == 0.75
+    assert auroc(np.zeros(4), truth) == 0.5
+    assert auroc(scores, np.zeros(4, bool)) is None
+    low, high = interval(scores, truth, np.arange(4)) or (0.0, 0.0)
     assert low <= 0.75 <= high
+
+
+def test_probabilities_are_held_against_what_raters_said() -> None:
+    told, said = np.array([0.05, 0.15, 0.9, 1.0]), np.array([0.0, 0.2, 1.0, 0.5])
+    low, high = reliability(told, said)
+    assert (low.low, low.recoveries, low.told, low.said) == (0.0, 2, 0.1, 0.1)
+    assert (high.low, high.recoveries, high.told, high.said) == (0.8, 2, 0.95, 0.75)
+
+
+def test_a_map_is_measured_by_whether_its_riskiest_place_was_marked() -> None:
+    found, places = np.zeros((3, 4, 4)), np.zeros((3, 4, 4))
+    places[0, :2] = 1.0
+    places[1, 0, 0] = 0.5
+    places[2] = -1  # misleading, but nobody marked where
+    found[0, 1, 3] = found[1, 3, 3] = 9.0
+    assert pointing(found, places) == (2, 1, round((8 / 16 + 1 / 16) / 2, 4))
+    assert pointing(found[2:], places[2:]) == (0, 0, 0.0)
+
+
+def test_everything_held_out_is_measured_at_once() -> None:
+    target = torch.tensor([0.0, 0.0, 1.0, 0.9])
+    places = torch.zeros(4, 16, 16)
+    places[2:, 0] = 1
+    logits, found = np.array([-9.0, -9.0, 9.0, 9.0]), np.zeros((4, 16, 16))
+    measured = measure(logits, 1.0, found, target, places, np.arange(4))
+    assert (measured.count, measured.misleading, measured.images, measured.auroc) == (4, 2, 4, 1.0)
+    assert measured.calibration_error == pytest.approx(0.025, abs=1e-3)
+    assert (measured.marked, measured.hits, measured.chance) == (2, 2, 1 / 16)
 
 
 @pytest.mark.weights
@@ -191,7 +223,7 @@ def test_a_risk_model_of_few_labels_says_so(release: Path, tmp_path: Path) -> No
     described = risk.train(release, CLIP, tmp_path / "risk", config)
     assert not described.enough
     assert not described.simulated
-    assert TOO_FEW in described.told
+    assert described.told.startswith(TOO_FEW.capitalize())
     scorer = load_risk(tmp_path / "risk", CLIP)
     image = np.zeros((40, 48, 3), np.uint8)
     score = scorer.score([Pair(image, image)])[0]
@@ -203,10 +235,66 @@ def test_a_risk_model_of_few_labels_says_so(release: Path, tmp_path: Path) -> No
     (tmp_path / "risk/risk.json").write_text(json.dumps({**stored, **enough}))
     scorer = load_risk(tmp_path / "risk", CLIP)
     assert 0 <= (scorer.score([Pair(image, image)])[0].value or -1) <= 1
-    assert "0.90" in scorer.spec.definition
+    assert "0.90" in scorer.spec.rests_on
     (tmp_path / "risk/risk.json").write_text("{}")
     with pytest.raises(Unavailable, match="no risk model"):
         load_risk(tmp_path / "risk", CLIP)
+
+
+@pytest.mark.weights
+def test_a_card_lies_beside_the_weights(release: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Trained as a person does, by `ru1 train risk`."""
+    words = [
+        "--release",
+        str(release),
+        "--out",
+        str(tmp_path / "risk"),
+        "--set",
+        "epochs = 1",
+        "--set",
+        "check_share = 0.4",
+    ]
+    cli(["train", "risk", *words, "--json"], standalone_mode=False)
+    told = json.loads(capsys.readouterr().out)
+    card = (tmp_path / "risk/README.md").read_text("utf-8")
+    digest = read_manifest(release).digest
+    assert told["release"] == digest
+    assert f"`one`, digest `{digest}`" in card
+    assert f"Raters: {told['raters']} people, 0 simulated" in card
+    assert f"| train | {told['labels']} | " in card
+    assert f"| test | {told['held_out']} | " in card
+    assert "ru1 train risk --release one --out DIR --set epochs=1 --set check_share=0.4" in card
+    assert "Seed 0" in card
+    assert f"**{TOO_FEW.capitalize()}." in card
+    assert "simulated raters" not in card
+    assert all(part in card for part in ("## Held out", "## Limits", "## Licence", "CC0-1.0"))
+    assert not re.search(r"\{\w+\}|nan", card)
+
+
+def test_the_card_of_simulated_labels_says_so_with_figures_and_intervals(tmp_path: Path) -> None:
+    described = Described(
+        624, 176, 50, 0.8538, 0.7829, 0.9153, True, 0.96, 0.27, "abc", images=78, raters=8, simulated_raters=8,
+        marked=50, hits=16, chance=0.13,
+    )  # fmt: skip
+    splits = {"train": Split(624, 170, 78), "test": Split(176, 50, 22)}
+    raters = frozenset(f"simulated-{k}" for k in range(8))
+    source = Source("loop", "abc", splits, raters, {"Apache-2.0": 800}, {"embedded": 800})
+    measured = Measured(
+        176, 50, 22, 0.8538, (0.7829, 0.9153), reliability(np.array([0.1, 0.9]), np.array([0.0, 1.0])), 0.0706, 50, 16,
+        0.13,
+    )  # fmt: skip
+    config = load_config(risk.RiskConfig, risk.DEFAULTS, ["seed = 4"])
+    write_card(tmp_path, described, source, measured, config, risk.DEFAULTS)
+    card = (tmp_path / "README.md").read_text("utf-8")
+    assert "**All its labels come from simulated raters**" in card
+    assert "0 people, 8 simulated" in card
+    assert "**AUROC 0.854** (0.783 to 0.915;" in card
+    assert "176 recoveries of 22 source images, 50 of them misleading" in card
+    assert "Expected calibration error 0.071 in 5 bins" in card
+    assert "| 80% to 100% | 1 | 0.90 | 1.00 |" in card
+    assert "16 (32%); a place drawn at random would be in 13%." in card
+    assert "--set seed=4" in card
+    assert TOO_FEW not in card
 
 
 def test_simulated_labels_are_told_from_peoples() -> None:
