@@ -13,10 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ru1_app.domain import Sample, Verdict
-from ru1_app.errors import InvalidInput
-from ru1_app.export import FORMATS, Selection, plan, read_manifest
+from ru1_app.errors import InvalidInput, Unavailable
+from ru1_app.export import FORMATS, Selection, plan, read_manifest, survey, write_release
 from ru1_app.export.rows import SPLITS, is_benchmark, split_of
+from ru1_app.images import digest
 from ru1_app.scenes import HELD_OUT_SEED
+from ru1_app.store import blobs
 from ru1_app.store.filters import Filters
 from ru1_app.store.sql import Store
 from tests.released import AT, LATER, rating, release, rows_of, store_in
@@ -139,6 +141,37 @@ def test_a_case_without_its_images_is_left_out_counted_and_healed(store: Store, 
     assert lost(store)["an image is missing or damaged"] == 1
     store.keep({sha: whole})
     assert "r00" in kept(store)
+
+
+def test_a_second_look_reads_no_picture_again_but_sees_one_that_changed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    monkeypatch.setattr(blobs, "digest", lambda png: read.append(digest(png)) or read[-1])
+    sha = store.case("r00").recovery.image_sha
+    monkeypatch.setattr(survey, "MEASURED", 0)  # pairs whose sharpness is measured are read each time
+    assert "r00" in kept(store)
+    assert sha in read
+    read.clear()
+    assert "r00" in kept(store)
+    assert read == []
+    path = store.image_path(sha)
+    path.write_bytes(bytes(reversed(path.read_bytes())))  # of the same size
+    assert "r00" not in kept(store)
+    assert len(read) == 1
+
+
+def test_what_is_damaged_after_it_was_chosen_is_never_copied(store: Store, root: Path) -> None:
+    path = store.image_path(store.case("r51").recovery.image_sha)
+    damaged = bytes(reversed(path.read_bytes()))
+
+    def step(what: str, share: float) -> None:
+        if what.startswith("Parquet tables"):
+            path.write_bytes(damaged)
+
+    with pytest.raises(Unavailable, match="damaged on disk"):
+        write_release(store, root, Selection(), ["tables"], name="made", until=LATER, step=step)
+    assert list(root.iterdir()) == []
 
 
 # splits
