@@ -76,7 +76,8 @@ def _counts(found: Survey) -> str:
         ("verdicts", _listed(found.verdicts)),
         ("labels", f"{_listed(found.statuses)}; {found.elusive:,} elusive"),
         ("judgements", f"{found.judgements:,} by {found.raters:,} people, the newest of {found.labels_until}"),
-        ("taxonomy, guidelines", f"{', '.join(found.taxonomy_versions)}; {', '.join(found.guideline_versions)}"),
+        ("taxonomy", ", ".join(found.taxonomy_versions) or "none"),
+        ("guidelines", ", ".join(found.guideline_versions) or "none"),
     ]
     return _table(("what", "how many"), rows)
 

@@ -21,13 +21,16 @@ from pathlib import Path
 from ru1_app import __version__
 from ru1_app.errors import ExportFailed, InvalidInput
 from ru1_app.export.card import write_card
+from ru1_app.export.choosing import PART, choose
 from ru1_app.export.croissant import write_croissant
+from ru1_app.export.format import Format
 from ru1_app.export.formats import format_of
 from ru1_app.export.locks import held, try_hold
 from ru1_app.export.manifest import Manifest, Written, digest_of, hashes, write_manifest
+from ru1_app.export.preferences import PART as PAIRS
 from ru1_app.export.records import SCHEMA_VERSION
 from ru1_app.export.selection import Selection
-from ru1_app.export.source import PART, Source, choose, watched
+from ru1_app.export.source import Source, watched
 from ru1_app.export.survey import Survey, survey
 from ru1_app.export.tally import Tally
 from ru1_app.store.sql import Store
@@ -66,8 +69,7 @@ def plan(store: Store, selection: Selection, until: datetime | None = None, step
         told(f"Counted {done:,} of {len(source.chosen):,} recoveries", 0.5 + 0.5 * done / len(source.chosen))
 
     source = choose(store, selection, moment, tally, looked)
-    quiet = watched(source, counted)
-    found = survey(quiet)
+    found = survey(watched(source, counted), tally.of(PAIRS))
     lost = tally.of(PART)
     return Plan(source, found, len(source.chosen) + sum(lost.values()), lost)
 
@@ -93,36 +95,53 @@ def write_release(
     if not formats:
         raise InvalidInput("Choose at least one format.")
     chosen = [format_of(each) for each in dict.fromkeys(formats)]
-    now = datetime.now(UTC)
-    target = root / (name or f"{now:%Y%m%d-%H%M%S}-{'-'.join(each.name for each in chosen)}"[:120])
+    target = _target(root, name, chosen)
+    told = step or (lambda what, share: None)
+    with _spoken(target), _workshop(root) as folder:
+        made = plan(store, selection, until, lambda what, share: told(what, 0.1 * share))
+        if not made.kept:
+            raise InvalidInput(why_empty(made))
+        written = _write(folder, made, chosen, told)
+        told("Hashing the files", 0.92)
+        manifest = _finish(folder, made, written, selection)
+        told("Putting it into place", 0.99)
+        folder.rename(target)
+    return target, manifest
+
+
+def _target(root: Path, name: str, chosen: Sequence[Format]) -> Path:
+    """The folder that the release becomes; `InvalidInput` where its name cannot be had."""
+    target = root / (name or f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{'-'.join(each.name for each in chosen)}"[:120])
     if target.parent != root or target.name.startswith("."):
         raise InvalidInput(f"{name[:64]!r} is no name of a folder.")
     if target.exists():
         raise InvalidInput(f"{str(target)!r} exists already; a release is never changed. Name a new folder.")
-    told = step or (lambda what, share: None)
+    return target
+
+
+@contextmanager
+def _spoken(target: Path) -> Iterator[None]:
+    """What the disk refuses, as one sentence."""
     try:
-        with _workshop(root) as folder:
-            made = plan(store, selection, until, lambda what, share: told(what, 0.1 * share))
-            if not made.kept:
-                raise InvalidInput(why_empty(made))
-            tally, written = Tally(), {}
-            for number, each in enumerate(chosen):
-                share = 0.1 + 0.8 * number / len(chosen)
-                source = watched(made.source, _progress(told, each.title, made.kept, share, 0.8 / len(chosen)))
-                (folder / each.name).mkdir()
-                rows = each.write(source, folder / each.name, tally)
-                written[each.name] = Written(dict(sorted(rows.items())), tally.of(each.name))
-            if not any(sum(each.rows.values()) for each in written.values()):
-                raise InvalidInput(_why_no_rows(written))
-            told("Hashing the files", 0.92)
-            manifest = _finish(folder, made, written, selection)
-            told("Putting it into place", 0.99)
-            folder.rename(target)
+        yield
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST):  # another release was quicker
             raise InvalidInput(f"{str(target)!r} exists already; a release is never changed.") from error
         raise ExportFailed(f"The release could not be written: {error.strerror}.") from error
-    return target, manifest
+
+
+def _write(folder: Path, made: Plan, chosen: Sequence[Format], told: Step) -> dict[str, Written]:
+    """A folder for each format; `InvalidInput` where none of them has a row."""
+    tally, written = Tally(), {}
+    for number, each in enumerate(chosen):
+        start, width = 0.1 + 0.8 * number / len(chosen), 0.8 / len(chosen)
+        source = watched(made.source, _progress(told, each.title, made.kept, start, width))
+        (folder / each.name).mkdir()
+        rows = each.write(source, folder / each.name, tally)
+        written[each.name] = Written(dict(sorted(rows.items())), tally.of(each.name))
+    if not any(sum(each.rows.values()) for each in written.values()):
+        raise InvalidInput(_why_no_rows(written))
+    return written
 
 
 def _progress(told: Step, title: str, count: int, start: float, width: float) -> Callable[[int], None]:

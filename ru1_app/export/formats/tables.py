@@ -25,7 +25,7 @@ IMAGES = {
 
 
 def write(source: Source, folder: Path, tally: Tally) -> Mapping[str, int]:
-    """See `Write`. The counts are those of the labelled recoveries."""
+    """See `Write`. The counts are those of the labelled recoveries; of the preferences, where there is no label."""
     with ExitStack() as stack:
         samples = Tables(folder / SAMPLES, sample_features(), stack)
         ratings = Tables(folder / RATINGS, rating_features(), stack)
@@ -39,7 +39,7 @@ def write(source: Source, folder: Path, tally: Tally) -> Mapping[str, int]:
                     ratings.add(row.split, to_judgement(row, rating))
             for pair in group.preferences:
                 pairs.add(pair.split, {**_pictures(source, pair), **to_pair(pair)})
-        return samples.counts
+        return samples.counts or pairs.counts
 
 
 def _image(source: Source, sha: str | None) -> dict[str, Any] | None:
