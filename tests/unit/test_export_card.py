@@ -13,9 +13,9 @@ import pytest
 
 from ru1_app.domain import Verdict
 from ru1_app.export import FORMATS
-from ru1_app.export.card import bias, sections
-from ru1_app.export.front_matter import configs_of, hub_license
-from ru1_app.export.manifest import read_manifest
+from ru1_app.export.describe.card import bias, sections
+from ru1_app.export.describe.front_matter import configs_of, hub_license
+from ru1_app.export.describe.manifest import read_manifest
 from ru1_app.protocol import record_schema
 from ru1_app.store.sql import Store
 from tests.released import rating, release, store_in

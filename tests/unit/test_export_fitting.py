@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from ru1_app.export import Selection, plan
-from ru1_app.export.fitting import fitting
-from ru1_app.export.records import to_record
+from ru1_app.export.values.fitting import fitting
+from ru1_app.export.values.records import to_record
 from ru1_app.protocol import record_schema
 from tests.released import LATER, store_in
 

@@ -18,12 +18,12 @@ from ru1_app.config import Settings
 from ru1_app.domain import RatingSource, Stage, Verdict
 from ru1_app.errors import Forbidden, InvalidInput, NotFound, Unavailable
 from ru1_app.export import Selection, differences, read_manifest
-from ru1_app.export import background as background_module
-from ru1_app.export.archive import archive_of
-from ru1_app.export.background import ENDED, Background, Job, State, Step
-from ru1_app.export.jobs import PASSING, PASSING_MOST, Looked, Releases
-from ru1_app.export.past import past_in
-from ru1_app.export.tickets import Tickets
+from ru1_app.export.jobs import background as background_module
+from ru1_app.export.jobs.archive import archive_of
+from ru1_app.export.jobs.background import ENDED, Background, Job, State, Step
+from ru1_app.export.jobs.past import past_in
+from ru1_app.export.jobs.releases import PASSING, PASSING_MOST, Looked, Releases
+from ru1_app.export.jobs.tickets import Tickets
 from ru1_app.items import Person, Role
 from ru1_app.store.audit_sql import broken, entries
 from ru1_app.store.filters import Filters

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from ru1_app.domain import Sample, Verdict
 from ru1_app.errors import InvalidInput, Unavailable
-from ru1_app.export import FORMATS, Selection, plan, read_manifest, survey, write_release
-from ru1_app.export.rows import SPLITS, is_benchmark, split_of
+from ru1_app.export import FORMATS, Selection, plan, read_manifest, write_release
+from ru1_app.export.cases.rows import SPLITS, is_benchmark, split_of
+from ru1_app.export.planning import survey
 from ru1_app.images import digest
 from ru1_app.scenes import HELD_OUT_SEED
 from ru1_app.store import blobs

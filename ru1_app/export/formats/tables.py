@@ -7,12 +7,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from ru1_app.export.format import Format
-from ru1_app.export.parquet import Tables, embedded
-from ru1_app.export.records import check_record, to_judgement, to_pair, to_record
-from ru1_app.export.rows import Preference
-from ru1_app.export.source import Source
-from ru1_app.export.tally import Tally
+from ru1_app.export.cases.rows import Preference
+from ru1_app.export.cases.source import Source
+from ru1_app.export.cases.tally import Tally
+from ru1_app.export.files.parquet import Tables, embedded
+from ru1_app.export.formats.format import Format
+from ru1_app.export.values.records import check_record, to_judgement, to_pair, to_record
 
 NAME = "tables"
 SAMPLES, RATINGS, PAIRS = "samples", "ratings", "pairs"

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from ru1_app.export.labels import Label, valid
-from ru1_app.export.preferences import preferences
-from ru1_app.export.reasons import label_for
-from ru1_app.export.rows import Preference, Row, RowGroup, split_of
-from ru1_app.export.selection import Selection
-from ru1_app.export.tally import Tally
+from ru1_app.export.cases.labels import Label, valid
+from ru1_app.export.cases.preferences import preferences
+from ru1_app.export.cases.reasons import label_for
+from ru1_app.export.cases.rows import Preference, Row, RowGroup, split_of
+from ru1_app.export.cases.selection import Selection
+from ru1_app.export.cases.tally import Tally
 from ru1_app.store.release_sql import Chosen, Group, Released, Vote
 from ru1_app.store.sql import Store
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from ru1_app.domain import Case, RatingSource
-from ru1_app.export.labels import Label, Status, label_of, valid
-from ru1_app.export.selection import UNKNOWN, Selection
+from ru1_app.export.cases.labels import Label, Status, label_of, valid
+from ru1_app.export.cases.selection import UNKNOWN, Selection
 
 
 def label_for(case: Case, selection: Selection, until: datetime) -> Label | None:

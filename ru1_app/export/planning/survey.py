@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 
 from ru1_app.domain import Rating
-from ru1_app.export.accord import Accord
-from ru1_app.export.answers import reply_of
-from ru1_app.export.labels import Label
-from ru1_app.export.rows import Preference, Row
-from ru1_app.export.selection import UNKNOWN
-from ru1_app.export.source import Source
+from ru1_app.export.cases.labels import Label
+from ru1_app.export.cases.rows import Preference, Row
+from ru1_app.export.cases.selection import UNKNOWN
+from ru1_app.export.cases.source import Source
+from ru1_app.export.planning.accord import Accord
+from ru1_app.export.values.answers import reply_of
 from ru1_app.images import from_png
 from ru1_app.items import PairVote
 from ru1_app.scoring.no_reference import sharpness

@@ -11,11 +11,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from ru1_app.domain import Case
-from ru1_app.export.reasons import label_for, why_barred, why_unlabelled
-from ru1_app.export.rows import Row
-from ru1_app.export.selection import Selection
-from ru1_app.export.source import Source
-from ru1_app.export.tally import Tally
+from ru1_app.export.cases.reasons import label_for, why_barred, why_unlabelled
+from ru1_app.export.cases.rows import Row
+from ru1_app.export.cases.selection import Selection
+from ru1_app.export.cases.source import Source
+from ru1_app.export.cases.tally import Tally
 from ru1_app.store.release_sql import Chosen, Group, Released
 from ru1_app.store.sql import Store
 

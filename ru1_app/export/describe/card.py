@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ru1_app.export.cases.rows import Origin
+from ru1_app.export.cases.selection import UNKNOWN, Selection
+from ru1_app.export.describe.front_matter import configs_of, front_matter
+from ru1_app.export.describe.manifest import Written
 from ru1_app.export.formats import FORMATS
-from ru1_app.export.front_matter import configs_of, front_matter
-from ru1_app.export.manifest import Written
-from ru1_app.export.rows import Origin
-from ru1_app.export.selection import UNKNOWN, Selection
-from ru1_app.export.survey import MEASURED, Survey
+from ru1_app.export.planning.plan import Plan
+from ru1_app.export.planning.survey import MEASURED, Survey
 from ru1_app.protocol import record_schema
-
-if TYPE_CHECKING:
-    from ru1_app.export.release import Plan
 
 FEW = 30  # pairs that show no bias
 LEANS = 0.6  # share from which one side is called the longer or sharper one

@@ -19,15 +19,16 @@ from typing import Any
 
 from ru1_app.errors import Forbidden, InvalidInput, NotFound
 from ru1_app.export import hub
-from ru1_app.export.archive import archive_of
-from ru1_app.export.background import Background, Job, State, Step
+from ru1_app.export.cases.selection import Selection
+from ru1_app.export.describe.manifest import Manifest, differences
 from ru1_app.export.formats import format_of
-from ru1_app.export.manifest import Manifest, differences
-from ru1_app.export.past import Past, past_in
-from ru1_app.export.preview import Preview, preview
-from ru1_app.export.release import Plan, plan, write_release
-from ru1_app.export.selection import Selection
-from ru1_app.export.tickets import Tickets
+from ru1_app.export.jobs.archive import archive_of
+from ru1_app.export.jobs.background import Background, Job, State, Step
+from ru1_app.export.jobs.past import Past, past_in
+from ru1_app.export.jobs.tickets import Tickets
+from ru1_app.export.planning.plan import Plan, plan
+from ru1_app.export.planning.preview import Preview, preview
+from ru1_app.export.release import write_release
 from ru1_app.items import Person, Role
 from ru1_app.store import audit_sql
 from ru1_app.store.sql import Store

@@ -11,9 +11,9 @@ from typing import Any
 from ru1_app.corruptions import CorruptionSpec
 from ru1_app.domain import AnswerImpact, AnswerRecord, Case, Condition, Rating, Region
 from ru1_app.errors import ExportFailed, InvalidInput
-from ru1_app.export.fitting import Fits, fitting
-from ru1_app.export.labels import Label
-from ru1_app.export.rows import Preference, Row
+from ru1_app.export.cases.labels import Label
+from ru1_app.export.cases.rows import Preference, Row
+from ru1_app.export.values.fitting import Fits, fitting
 from ru1_app.protocol import record_schema
 
 SCHEMA_VERSION = "4"
