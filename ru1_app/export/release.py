@@ -34,6 +34,7 @@ from ru1_app.store.sql import Store
 
 UNFINISHED = ".unfinished-"
 GRACE = 60  # seconds between making a folder and locking it
+LONGEST = 200  # bytes of a folder's name: its archive has a longer one
 
 
 def write_release(
@@ -74,7 +75,8 @@ def write_release(
 def _target(root: Path, name: str, chosen: Sequence[Format]) -> Path:
     """The folder that the release becomes; `InvalidInput` where its name cannot be had."""
     target = root / (name or f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{'-'.join(each.name for each in chosen)}"[:120])
-    if target.parent != root or target.name.startswith("."):
+    fits = len(os.fsencode(target.name)) <= LONGEST and "\0" not in target.name
+    if target.parent != root or target.name.startswith(".") or not fits:
         raise InvalidInput(f"{name[:64]!r} is no name of a folder.")
     if target.exists():
         raise InvalidInput(f"{str(target)!r} exists already; a release is never changed. Name a new folder.")

@@ -129,7 +129,7 @@ def test_a_release_never_overwrites(unchanged: Store, root: Path) -> None:
     with pytest.raises(InvalidInput, match="exists already"):
         release(unchanged, root, "tables")
     assert (read_manifest(folder), differences(folder)) == (before, [])
-    for name in ("../outside", ".hidden", "a/b"):
+    for name in ("../outside", ".hidden", "a/b", "x" * 300, "x\0"):
         with pytest.raises(InvalidInput, match="no name of a folder"):
             write_release(unchanged, root, Selection(), ["tables"], name=name)
     for formats, says in ((["csv"], "no format"), ([], "at least one format")):

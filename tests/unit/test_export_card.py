@@ -43,6 +43,11 @@ def card_of(folder: Path) -> str:
     return (folder / "README.md").read_text("utf-8")
 
 
+def test_what_looks_like_a_slot_of_the_card_stays_as_it_is(made: Made, tmp_path: Path) -> None:
+    folder = release(made.store, tmp_path, "labels_csv", licenses=("CC0-1.0", "{licenses} {nonsense}"))
+    assert '"{licenses} {nonsense}"' in card_of(folder)
+
+
 def test_the_hub_reads_the_front_matter(made: Made) -> None:
     from huggingface_hub import DatasetCard
 

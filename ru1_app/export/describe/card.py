@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ IMAGE_COLUMNS = {
     "reference": "Image: the clean image, null where there is none.",
     "uncertainty": "Image: the model's uncertainty map, null where it gave none.",
 }
+SLOT = re.compile(r"\{(\w+)\}")
 RULES = {
     Origin.VOTES: "raters saw both and more of them chose this one; ties are dropped",
     Origin.VERDICTS: "judged one by one: held true beats misleading or unusable; of those, the less severe one wins",
@@ -44,8 +46,7 @@ def write_card(folder: Path, made: Plan, written: Mapping[str, Written]) -> None
         "licenses": _licenses(found.licenses),
     }
     text = Path(__file__).with_name("card.md").read_text("utf-8")
-    for name, part in parts.items():
-        text = text.replace(f"{{{name}}}", part)
+    text = SLOT.sub(lambda slot: parts[slot[1]], text)  # at once: a part may hold what looks like a slot
     blocks = [front_matter(folder, sum(found.statuses.values()), sorted(found.licenses)), text.rstrip()]
     blocks += [_columns()] if "tables" in written else []
     (folder / "README.md").write_text("\n\n".join(blocks) + "\n", encoding="utf-8")

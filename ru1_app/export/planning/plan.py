@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from ru1_app.export.cases.preferences import PART as PAIRS
@@ -25,12 +25,12 @@ class Plan:
     source: Source
     survey: Survey
     considered: int
+    kept: int  # recoveries in it
     excluded: dict[str, int]
 
-    @property
-    def kept(self) -> int:
-        """Recoveries in it."""
-        return len(self.source.chosen)
+    def without_cases(self) -> Plan:
+        """The same without the list of what was chosen, which may be long: what it says, it still says."""
+        return replace(self, source=replace(self.source, chosen=()))
 
 
 def plan(store: Store, selection: Selection, until: datetime | None = None, step: Step | None = None) -> Plan:
@@ -48,7 +48,7 @@ def plan(store: Store, selection: Selection, until: datetime | None = None, step
     source = choose(store, selection, moment, tally, looked)
     found = survey(watched(source, counted), tally.of(PAIRS))
     lost = tally.of(PART)
-    return Plan(source, found, len(source.chosen) + sum(lost.values()), lost)
+    return Plan(source, found, len(source.chosen) + sum(lost.values()), len(source.chosen), lost)
 
 
 def why_empty(made: Plan) -> str:
