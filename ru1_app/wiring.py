@@ -25,7 +25,7 @@ from ru1_app.store.places import Place, check_place
 from ru1_app.store.sql import Store
 
 if TYPE_CHECKING:
-    from ru1_app.export.jobs import Releases
+    from ru1_app.export.jobs.releases import Releases
     from ru1_app.rating.desk import Desk
     from ru1_app.rating.filling import Filler
     from ru1_app.rating.gallery import Gallery
@@ -153,7 +153,7 @@ class App:
     @cached_property
     def releases(self) -> Releases:
         """The releases of training data, and the work on them."""
-        from ru1_app.export.jobs import Releases
+        from ru1_app.export.jobs.releases import Releases
 
         return Releases(self.store, self.settings.releases_dir, self.settings.passing_dir)
 

@@ -27,7 +27,7 @@ def export(
     """Write a release: labelled cases as training data, with manifest, card and Croissant description."""
     from ru1_app.export import write_release
     from ru1_app.export.asked import selection_of
-    from ru1_app.export.jobs import tell
+    from ru1_app.export.jobs.releases import tell
     from ru1_app.store.audit_sql import SYSTEM
     from ru1_app.wiring import wire
 

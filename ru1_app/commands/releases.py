@@ -25,7 +25,7 @@ def list_(
     json_: Json = False,
 ) -> None:
     """List the releases in a folder, newest first."""
-    from ru1_app.export.past import past_in
+    from ru1_app.export.jobs.past import past_in
 
     where = folder or Settings.from_env().releases_dir
     found = past_in(where)

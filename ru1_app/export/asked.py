@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ru1_app.errors import InvalidInput
-from ru1_app.export.selection import Selection
+from ru1_app.export.cases.selection import Selection
 from ru1_app.store.sql import Store
 from ru1_app.store.views_sql import Views
 

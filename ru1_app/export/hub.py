@@ -17,7 +17,7 @@ from typing import Any
 
 from ru1_app.config import variable
 from ru1_app.errors import InvalidInput, Unavailable
-from ru1_app.export.manifest import MANIFEST, Manifest, differences, read_manifest
+from ru1_app.export.describe.manifest import MANIFEST, Manifest, differences, read_manifest
 
 TOKEN = "HF_TOKEN"
 KIND = "dataset"

@@ -10,9 +10,11 @@ from pathlib import Path
 
 @contextmanager
 def held(path: Path) -> Iterator[None]:
-    """Hold the lock file while the block runs."""
-    with path.open("w") as file:
+    """Hold the lock file while the block runs; it gets its name once it is held, so nobody finds it free before."""
+    unnamed = path.with_name(f"{path.name}.new")
+    with unnamed.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
+        unnamed.rename(path)
         yield
 
 

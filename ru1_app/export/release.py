@@ -1,7 +1,7 @@
 """A release: an immutable folder of training data that appears whole or not at all.
 
-`plan` walks over the store and says what a release would hold; `write_release` writes it. Both walk over what was
-judged up to one moment, so raters can go on meanwhile. The bytes depend on the labels and the selection alone: the day
+What goes in is planned first (`planning.plan`); then each format walks over what was judged up to the same moment, so
+raters can go on meanwhile. The bytes depend on the labels and the selection alone: the day
 is in the folder's name.
 """
 
@@ -14,62 +14,27 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ru1_app import __version__
 from ru1_app.errors import ExportFailed, InvalidInput
-from ru1_app.export.card import write_card
-from ru1_app.export.croissant import write_croissant
+from ru1_app.export.cases.selection import Selection
+from ru1_app.export.cases.source import watched
+from ru1_app.export.cases.tally import Tally
+from ru1_app.export.describe.card import write_card
+from ru1_app.export.describe.croissant import write_croissant
+from ru1_app.export.describe.manifest import Manifest, Written, digest_of, hashes, write_manifest
 from ru1_app.export.formats import format_of
+from ru1_app.export.formats.format import Format
 from ru1_app.export.locks import held, try_hold
-from ru1_app.export.manifest import Manifest, Written, digest_of, hashes, write_manifest
-from ru1_app.export.records import SCHEMA_VERSION
-from ru1_app.export.selection import Selection
-from ru1_app.export.source import PART, Source, choose, watched
-from ru1_app.export.survey import Survey, survey
-from ru1_app.export.tally import Tally
+from ru1_app.export.planning.plan import Plan, Step, plan, why_empty
+from ru1_app.export.values.records import SCHEMA_VERSION
 from ru1_app.store.sql import Store
 
 UNFINISHED = ".unfinished-"
 GRACE = 60  # seconds between making a folder and locking it
-Step = Callable[[str, float], None]
-"""Told what is being done and how far it is, 0 to 1; it may raise to stop."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a release would hold."""
-
-    source: Source
-    survey: Survey
-    considered: int
-    excluded: dict[str, int]
-
-    @property
-    def kept(self) -> int:
-        """Recoveries in it."""
-        return len(self.source.chosen)
-
-
-def plan(store: Store, selection: Selection, until: datetime | None = None, step: Step | None = None) -> Plan:
-    """Choose and count. `until`: what was judged later is left out; now, if not given."""
-    told = step or (lambda what, share: None)
-    tally = Tally()
-    moment = until or datetime.now(UTC)
-
-    def looked(done: int, of: int) -> None:
-        told(f"Looked at {done:,} of {of:,} recoveries", 0.5 * done / of)
-
-    def counted(done: int) -> None:
-        told(f"Counted {done:,} of {len(source.chosen):,} recoveries", 0.5 + 0.5 * done / len(source.chosen))
-
-    source = choose(store, selection, moment, tally, looked)
-    quiet = watched(source, counted)
-    found = survey(quiet)
-    lost = tally.of(PART)
-    return Plan(source, found, len(source.chosen) + sum(lost.values()), lost)
+LONGEST = 200  # bytes of a folder's name: its archive has a longer one
 
 
 def write_release(
@@ -93,36 +58,54 @@ def write_release(
     if not formats:
         raise InvalidInput("Choose at least one format.")
     chosen = [format_of(each) for each in dict.fromkeys(formats)]
-    now = datetime.now(UTC)
-    target = root / (name or f"{now:%Y%m%d-%H%M%S}-{'-'.join(each.name for each in chosen)}"[:120])
-    if target.parent != root or target.name.startswith("."):
+    target = _target(root, name, chosen)
+    told = step or (lambda what, share: None)
+    with _spoken(target), _workshop(root) as folder:
+        made = plan(store, selection, until, lambda what, share: told(what, 0.1 * share))
+        if not made.kept:
+            raise InvalidInput(why_empty(made))
+        written = _write(folder, made, chosen, told)
+        told("Hashing the files", 0.92)
+        manifest = _finish(folder, made, written, selection)
+        told("Putting it into place", 0.99)
+        folder.rename(target)
+    return target, manifest
+
+
+def _target(root: Path, name: str, chosen: Sequence[Format]) -> Path:
+    """The folder that the release becomes; `InvalidInput` where its name cannot be had."""
+    target = root / (name or f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{'-'.join(each.name for each in chosen)}"[:120])
+    fits = len(os.fsencode(target.name)) <= LONGEST and "\0" not in target.name
+    if target.parent != root or target.name.startswith(".") or not fits:
         raise InvalidInput(f"{name[:64]!r} is no name of a folder.")
     if target.exists():
         raise InvalidInput(f"{str(target)!r} exists already; a release is never changed. Name a new folder.")
-    told = step or (lambda what, share: None)
+    return target
+
+
+@contextmanager
+def _spoken(target: Path) -> Iterator[None]:
+    """What the disk refuses, as one sentence."""
     try:
-        with _workshop(root) as folder:
-            made = plan(store, selection, until, lambda what, share: told(what, 0.1 * share))
-            if not made.kept:
-                raise InvalidInput(why_empty(made))
-            tally, written = Tally(), {}
-            for number, each in enumerate(chosen):
-                share = 0.1 + 0.8 * number / len(chosen)
-                source = watched(made.source, _progress(told, each.title, made.kept, share, 0.8 / len(chosen)))
-                (folder / each.name).mkdir()
-                rows = each.write(source, folder / each.name, tally)
-                written[each.name] = Written(dict(sorted(rows.items())), tally.of(each.name))
-            if not any(sum(each.rows.values()) for each in written.values()):
-                raise InvalidInput(_why_no_rows(written))
-            told("Hashing the files", 0.92)
-            manifest = _finish(folder, made, written, selection)
-            told("Putting it into place", 0.99)
-            folder.rename(target)
+        yield
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST):  # another release was quicker
             raise InvalidInput(f"{str(target)!r} exists already; a release is never changed.") from error
         raise ExportFailed(f"The release could not be written: {error.strerror}.") from error
-    return target, manifest
+
+
+def _write(folder: Path, made: Plan, chosen: Sequence[Format], told: Step) -> dict[str, Written]:
+    """A folder for each format; `InvalidInput` where none of them has a row."""
+    tally, written = Tally(), {}
+    for number, each in enumerate(chosen):
+        start, width = 0.1 + 0.8 * number / len(chosen), 0.8 / len(chosen)
+        source = watched(made.source, _progress(told, each.title, made.kept, start, width))
+        (folder / each.name).mkdir()
+        rows = each.write(source, folder / each.name, tally)
+        written[each.name] = Written(dict(sorted(rows.items())), tally.of(each.name))
+    if not any(sum(each.rows.values()) for each in written.values()):
+        raise InvalidInput(_why_no_rows(written))
+    return written
 
 
 def _progress(told: Step, title: str, count: int, start: float, width: float) -> Callable[[int], None]:
@@ -179,15 +162,6 @@ def sweep(root: Path) -> None:
             begun = (part / "lock").exists() or time.time() - part.stat().st_mtime > GRACE
             if begun and try_hold(part / "lock"):
                 shutil.rmtree(part, ignore_errors=True)
-
-
-def why_empty(made: Plan) -> str:
-    """What to do where nothing fits."""
-    if not made.considered:
-        return "No judged case fits these filters. Recover an image and flag it, or let raters judge; then export."
-    reasons = ", ".join(f"{count:,} {reason}" for reason, count in made.excluded.items())
-    hint = " Take visitors' flags in, or have raters confirm them." if "flagged by visitors only" in reasons else ""
-    return f"Nothing is left of {made.considered:,} recoveries: {reasons}.{hint or ' Ask for less.'}"
 
 
 def _why_no_rows(written: dict[str, Written]) -> str:

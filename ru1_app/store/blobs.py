@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import struct
+from functools import lru_cache
 from pathlib import Path
 
 from ru1_app.errors import InvalidInput, NotFound, Unavailable
@@ -12,6 +14,7 @@ from ru1_app.images import digest
 
 PNG_HEAD = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR"
 SHA = re.compile(r"[0-9a-f]{64}")
+REMEMBERED = 2**16  # files of which it is known whether they are whole
 
 
 def png_size(png: bytes) -> tuple[int, int]:
@@ -48,14 +51,15 @@ class Blobs:
         return sha
 
     def sound(self, sha: str) -> bool:
-        """Whether the image is there and whole."""
+        """Whether the image is there and whole; a file that was read and has not changed since is not read again."""
+        path = self.path(sha)
         try:
-            return digest(self.path(sha).read_bytes()) == sha
+            return _whole(str(path), sha, _state(path))
         except OSError:
             return False
 
     def get(self, sha: str) -> bytes:
-        """The bytes, checked against their name."""
+        """The bytes, always read and checked against their name."""
         try:
             data = self.path(sha).read_bytes()
         except FileNotFoundError:
@@ -63,6 +67,7 @@ class Blobs:
         except OSError as error:
             raise Unavailable(f"Image {sha[:12]} could not be read: {error.strerror}.") from error
         if digest(data) != sha:
+            _whole.cache_clear()  # a disk may lose bytes without a change of the file's times
             raise Unavailable(f"Image {sha[:12]} is damaged on disk; restore it from a backup.")
         return data
 
@@ -70,3 +75,14 @@ class Blobs:
 def _holds(path: Path, data: bytes) -> bool:
     """Whether the file is there and has these bytes: one that was damaged is written again."""
     return path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    """What differs once a file was written again or another one took its name."""
+    found = os.stat(path)
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+@lru_cache(REMEMBERED)
+def _whole(path: str, sha: str, state: tuple[int, ...]) -> bool:
+    return digest(Path(path).read_bytes()) == sha

@@ -14,7 +14,6 @@ from ru1_app.store.database import Database
 from ru1_app.store.desk_rows import to_item, to_vote
 from ru1_app.store.filters import Filters
 from ru1_app.store.gallery_where import where
-from ru1_app.store.judgements_sql import valid_votes
 from ru1_app.store.rows import to_case
 from ru1_app.store.seen_sql import Viewer
 from ru1_app.store.sql import loaded
@@ -28,7 +27,7 @@ Chosen = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """A valid pair vote with the item that it is of."""
+    """A pair vote with the item that it is of."""
 
     item: Item
     vote: PairVote
@@ -36,7 +35,7 @@ class Vote:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One sample with the chosen recoveries of it, and the votes between them."""
+    """One sample with the chosen recoveries of it, and every vote on one of them, superseded ones too."""
 
     sample: Sample
     cases: tuple[Case, ...]
@@ -101,11 +100,12 @@ def _groups(session: Session, page: Sequence[Chosen]) -> list[Group]:
     rows = session.scalars(loaded(select(RecoveryRow).where(RecoveryRow.id.in_(ids))))
     cases = {row.id: to_case(row) for row in rows}
     votes: dict[str, list[Vote]] = {}
-    query = valid_votes().add_columns(ItemRow).join(ItemRow, ItemRow.id == PairVoteRow.item_id)
+    query = select(PairVoteRow, ItemRow).join(ItemRow, ItemRow.id == PairVoteRow.item_id)
     pairs = (ItemRow.kind == ItemKind.PAIR.value, ItemRow.purpose == Purpose.WORK.value)
-    both = (ItemRow.recovery_id.in_(ids), ItemRow.other_id.in_(ids))
-    for vote, item in session.execute(query.where(*pairs, *both).order_by(PairVoteRow.id)):
-        votes.setdefault(item.recovery_id, []).append(Vote(to_item(item), to_vote(vote)))
+    either = ItemRow.recovery_id.in_(ids) | ItemRow.other_id.in_(ids)
+    for vote, item in session.execute(query.where(*pairs, either).order_by(PairVoteRow.id)):
+        of = item.recovery_id if item.recovery_id in cases else str(item.other_id)
+        votes.setdefault(of, []).append(Vote(to_item(item), to_vote(vote)))
     found: dict[str, list[Case]] = {}
     for sample, recovery in page:
         if recovery in cases:

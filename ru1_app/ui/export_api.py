@@ -13,10 +13,10 @@ import gradio as gr
 
 from ru1_app.errors import Forbidden
 from ru1_app.export import hub
-from ru1_app.export.background import ENDED, Job, State
-from ru1_app.export.jobs import Looked, Made, allowed, leads
-from ru1_app.export.past import past_of
-from ru1_app.export.selection import Selection
+from ru1_app.export.cases.selection import Selection
+from ru1_app.export.jobs.background import ENDED, Job, State
+from ru1_app.export.jobs.past import past_of
+from ru1_app.export.jobs.releases import Looked, Made, allowed, leads
 from ru1_app.items import Person
 from ru1_app.store.release_sql import Released
 from ru1_app.ui import export_form, export_plan, export_view, rating_api

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from html import escape
 
 from ru1_app.export import FORMATS, Selection
-from ru1_app.export.format import Format
-from ru1_app.export.selection import MOST_RATERS, UNKNOWN
+from ru1_app.export.cases.selection import MOST_RATERS, UNKNOWN
+from ru1_app.export.formats.format import Format
 from ru1_app.store.views_sql import View
 from ru1_app.ui.export_query import Cases, filter_words
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
 from ru1_app.domain import Verdict
-from ru1_app.export.jobs import Looked
-from ru1_app.export.preview import Pair, Recovered, Text
-from ru1_app.export.release import Plan, why_empty
-from ru1_app.export.rows import TRAIN
+from ru1_app.export.cases.rows import TRAIN
+from ru1_app.export.jobs.releases import Looked
+from ru1_app.export.planning.plan import Plan, why_empty
+from ru1_app.export.planning.preview import Pair, Recovered, Text
 from ru1_app.protocol import load_protocol
 from ru1_app.ui.gallery_view import TONES, chip
 from ru1_app.ui.view import notice

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from ru1_app.errors import InvalidInput, Ru1Error
-from ru1_app.export.selection import Selection
+from ru1_app.export.cases.selection import Selection
 from ru1_app.protocol import load_protocol
 from ru1_app.store.filters import CONSENSUS, Filters
 from ru1_app.store.views_sql import View

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from ru1_app.export import FORMATS
+from ru1_app.export.describe.manifest import Manifest
 from ru1_app.export.hub import Pushed
-from ru1_app.export.manifest import Manifest
-from ru1_app.export.past import Past
+from ru1_app.export.jobs.past import Past
 from ru1_app.ui.export_plan import many, train_first
 from ru1_app.ui.export_query import selection_words
 from ru1_app.ui.view import notice

@@ -15,9 +15,10 @@ import pytest
 
 from ru1_app.domain import RatingSource, Region, Verdict
 from ru1_app.errors import ExportFailed, InvalidInput, NotFound
-from ru1_app.export import FORMATS, Manifest, Selection, differences, parquet, read_manifest, write_release
-from ru1_app.export.format import Format
-from ru1_app.export.manifest import MANIFEST
+from ru1_app.export import FORMATS, Manifest, Selection, differences, read_manifest, write_release
+from ru1_app.export.describe.manifest import MANIFEST
+from ru1_app.export.files import parquet
+from ru1_app.export.formats.format import Format
 from ru1_app.images import from_png
 from ru1_app.protocol import record_schema
 from ru1_app.store.sql import Store
@@ -128,7 +129,7 @@ def test_a_release_never_overwrites(unchanged: Store, root: Path) -> None:
     with pytest.raises(InvalidInput, match="exists already"):
         release(unchanged, root, "tables")
     assert (read_manifest(folder), differences(folder)) == (before, [])
-    for name in ("../outside", ".hidden", "a/b"):
+    for name in ("../outside", ".hidden", "a/b", "x" * 300, "x\0"):
         with pytest.raises(InvalidInput, match="no name of a folder"):
             write_release(unchanged, root, Selection(), ["tables"], name=name)
     for formats, says in ((["csv"], "no format"), ([], "at least one format")):

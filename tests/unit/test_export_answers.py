@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ru1_app.domain import Answered, Question
-from ru1_app.export.answers import is_right
+from ru1_app.export.values.answers import is_right
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ import pytest
 
 from ru1_app.domain import Verdict
 from ru1_app.export import FORMATS
-from ru1_app.export.card import bias, sections
-from ru1_app.export.front_matter import configs_of, hub_license
-from ru1_app.export.manifest import read_manifest
+from ru1_app.export.describe.card import bias, sections
+from ru1_app.export.describe.front_matter import configs_of, hub_license
+from ru1_app.export.describe.manifest import read_manifest
 from ru1_app.protocol import record_schema
 from ru1_app.store.sql import Store
 from tests.released import rating, release, store_in
@@ -41,6 +41,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 def card_of(folder: Path) -> str:
     return (folder / "README.md").read_text("utf-8")
+
+
+def test_what_looks_like_a_slot_of_the_card_stays_as_it_is(made: Made, tmp_path: Path) -> None:
+    folder = release(made.store, tmp_path, "labels_csv", licenses=("CC0-1.0", "{licenses} {nonsense}"))
+    assert '"{licenses} {nonsense}"' in card_of(folder)
 
 
 def test_the_hub_reads_the_front_matter(made: Made) -> None:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from ru1_app.domain import Verdict
+from ru1_app.export.describe.manifest import read_manifest
+from ru1_app.export.files.sheet import cell
 from ru1_app.export.formats import imagefolder, webdataset
-from ru1_app.export.manifest import read_manifest
-from ru1_app.export.sheet import cell
 from ru1_app.images import from_png
 from ru1_app.store.sql import Store
 from tests.released import rating, release, store_in

@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 
 from ru1_app.domain import Region, Verdict
+from ru1_app.export.cases.labels import label_of
+from ru1_app.export.describe.manifest import read_manifest
 from ru1_app.export.formats import reward_points
-from ru1_app.export.labels import label_of
-from ru1_app.export.manifest import read_manifest
 from ru1_app.images import digest, from_png, png_bytes
 from ru1_app.store.sql import Store
 from tests.released import LATER, case_of, rating, release, store_in

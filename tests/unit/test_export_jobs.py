@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import threading
@@ -18,13 +19,14 @@ from ru1_app.config import Settings
 from ru1_app.domain import RatingSource, Stage, Verdict
 from ru1_app.errors import Forbidden, InvalidInput, NotFound, Unavailable
 from ru1_app.export import Selection, differences, read_manifest
-from ru1_app.export import background as background_module
-from ru1_app.export.archive import archive_of
-from ru1_app.export.background import ENDED, Background, Job, State, Step
-from ru1_app.export.jobs import PASSING, PASSING_MOST, Looked, Releases
-from ru1_app.export.past import past_in
-from ru1_app.export.tickets import Tickets
+from ru1_app.export.jobs import background as background_module
+from ru1_app.export.jobs.archive import archive_of
+from ru1_app.export.jobs.background import ENDED, Background, Job, State, Step
+from ru1_app.export.jobs.past import past_in
+from ru1_app.export.jobs.releases import PASSING, PASSING_MOST, Looked, Releases
+from ru1_app.export.jobs.tickets import Tickets
 from ru1_app.items import Person, Role
+from ru1_app.store import audit_sql
 from ru1_app.store.audit_sql import broken, entries
 from ru1_app.store.filters import Filters
 from ru1_app.wiring import App
@@ -71,6 +73,7 @@ def test_a_look_says_what_would_go_in_and_writes_nothing(app: App, lead: Person)
     assert {pair.chosen_sha, pair.rejected_sha, pair.corrupted_sha} <= {path.stem for path in blobs(app)}
     assert [text.wrong is None for text in found.preview.texts] == [False] * 4 + [True] * 2  # wrong answers first
     assert not app.settings.releases_dir.exists()
+    assert found.plan.source.chosen == (), "what is remembered of a look does not grow with the store"
 
 
 def blobs(app: App) -> list[Path]:
@@ -118,6 +121,14 @@ def test_unfinished_and_foreign_folders_are_no_releases(app: App, lead: Person) 
     (root / "notes").mkdir()
     (root / "broken").mkdir()
     (root / "broken" / "manifest.json").write_text("{}")
+    raw = json.loads((root / made.name / "manifest.json").read_text("utf-8"))
+    for number, files in enumerate(
+        ({"x": {}}, {"../x": {"sha256": "0", "bytes": 1}}, {"/x": {"sha256": "", "bytes": 1}}, [])
+    ):
+        (root / f"foreign-{number}").mkdir()
+        (root / f"foreign-{number}" / "manifest.json").write_text(json.dumps({**raw, "files": files}))
+        with pytest.raises(InvalidInput, match="not that of a release"):
+            read_manifest(root / f"foreign-{number}")
     assert [each.name for each in past_in(root)] == [made.name]
     assert past_in(root / "nowhere") == []
 
@@ -158,7 +169,7 @@ def test_raters_judge_blind_and_get_nothing(app: App, lead: Person) -> None:
     result(app.releases, lead, looked)
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "../x", "/etc", "a/b", "none", ".archives", "x\0", 5])
+@pytest.mark.parametrize("name", ["", ".", "..", "../x", "/etc", "a/b", "none", ".archives", "x\0", "x" * 300, 5])
 def test_only_a_release_can_be_named(app: App, lead: Person, name: Any) -> None:
     app.settings.releases_dir.mkdir(parents=True)
     with pytest.raises(NotFound, match="no release"):
@@ -263,6 +274,31 @@ def test_a_bug_is_logged_and_told_as_a_sentence(caplog: pytest.LogCaptureFixture
     assert "ZeroDivisionError" in caplog.text
     with pytest.raises(NotFound, match="Begin anew"):
         work.job("unknown")
+
+
+def test_whatever_a_library_raises_the_next_job_is_done() -> None:
+    class Panic(BaseException):
+        """As Rust's libraries raise it."""
+
+    def panic(step: Step) -> None:
+        raise Panic
+
+    work = Background()
+    first, second = work.start("me", "panic", panic), work.start("me", "next", lambda step: 1)
+    assert ended(lambda: work.job(first)).state is State.FAILED
+    assert ended(lambda: work.job(second)).result == 1
+
+
+def test_a_release_that_the_audit_log_does_not_tell_of_is_not_there(
+    app: App, lead: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*told: object) -> None:
+        raise Unavailable("The database is locked.")
+
+    monkeypatch.setattr(audit_sql, "tell", refuse)
+    id_ = app.releases.start(lead, Selection(), ["labels_csv"])
+    assert ended(lambda: app.releases.job(lead, id_)).error == "The database is locked."
+    assert list(app.settings.releases_dir.iterdir()) == []
 
 
 def test_too_much_is_refused_and_old_jobs_are_forgotten() -> None:

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from ru1_app.agreement.alpha import Metric, alpha
 from ru1_app.agreement.table import table_of
 from ru1_app.domain import AnswerImpact, Case, Rating, RatingSource, Stage, Verdict
-from ru1_app.export.accord import Accord
-from ru1_app.export.labels import Label, Status, label_of, majority, valid
-from ru1_app.export.preferences import MOST_OF_VERDICTS, PART, preferences
-from ru1_app.export.rows import Origin, Preference, Row
-from ru1_app.export.tally import Tally
+from ru1_app.export.cases.labels import Label, Status, label_of, majority, valid
+from ru1_app.export.cases.preferences import MOST_OF_VERDICTS, PART, preferences
+from ru1_app.export.cases.rows import Origin, Preference, Row
+from ru1_app.export.cases.tally import Tally
+from ru1_app.export.planning.accord import Accord
 from ru1_app.items import Item, ItemKind, PairChoice, PairVote, Purpose
 from ru1_app.items import Origin as ItemOrigin
 from ru1_app.store.release_sql import Vote

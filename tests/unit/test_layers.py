@@ -26,6 +26,14 @@ LAYERS = [  # outer to inner; a module may import its own room and inner layers
     {"files"},
     {"domain", "items", "errors", "__init__"},
 ]
+EXPORT = [  # the rooms of ru1_app/export, outer to inner
+    {"jobs"},
+    {"__init__", "release", "hub", "asked"},
+    {"describe"},
+    {"planning", "formats"},
+    {"values", "files"},
+    {"cases", "locks"},
+]
 HEAVY = {"torch", "transformers", "diffusers", "open_clip", "gradio", "datasets", "pyarrow", "ray"}
 HOMES = {"gradio": {"ui"}, "sqlalchemy": {"store"}, "alembic": {"store"}, "ray": {"serving"}}
 
@@ -63,6 +71,16 @@ def test_imports_point_inwards(path: Path) -> None:
             continue
         other = parts[1]
         assert other == own or layer(other) >= layer(own), f"{own} must not import {name}"
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "export").rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_rooms_of_the_export_point_inwards(path: Path) -> None:
+    places = {name: place for place, names in enumerate(EXPORT) for name in names}
+    own = path.relative_to(PACKAGE / "export").parts[0].removesuffix(".py")
+    for name in imports(path):
+        parts = name.split(".")
+        if parts[:2] == ["ru1_app", "export"] and len(parts) > 2 and parts[2] != own:
+            assert places[parts[2]] > places[own] or own == "__init__", f"{own} must not import {name}"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ru1_app.errors import InvalidInput
-from ru1_app.export.format import Format
 from ru1_app.export.formats.bagel import BAGEL
 from ru1_app.export.formats.diffusion_dpo import DIFFUSION_DPO
 from ru1_app.export.formats.flow_grpo import FLOW_GRPO
+from ru1_app.export.formats.format import Format
 from ru1_app.export.formats.imagefolder import IMAGEFOLDER
 from ru1_app.export.formats.labels_csv import LABELS_CSV
 from ru1_app.export.formats.llama_factory import LLAMA_FACTORY

@@ -17,13 +17,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from ru1_app.export.format import Format
-from ru1_app.export.jsonl import Lines, asked, pictures
-from ru1_app.export.lessons import Lesson, lessons, not_wanted
-from ru1_app.export.parquet import Tables
-from ru1_app.export.rows import RowGroup
-from ru1_app.export.source import Source
-from ru1_app.export.tally import Tally
+from ru1_app.export.cases.rows import RowGroup
+from ru1_app.export.cases.source import Source
+from ru1_app.export.cases.tally import Tally
+from ru1_app.export.files.jsonl import Lines, asked, pictures
+from ru1_app.export.files.parquet import Tables
+from ru1_app.export.formats.format import Format
+from ru1_app.export.values.lessons import Lesson, lessons, not_wanted
 from ru1_app.rewards.human import hard_weight
 
 NAME = "bagel"

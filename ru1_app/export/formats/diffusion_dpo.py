@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from ru1_app.domain import Case
-from ru1_app.export.format import Format
+from ru1_app.export.cases.rows import Preference
+from ru1_app.export.cases.source import Source
+from ru1_app.export.cases.tally import Tally
+from ru1_app.export.files.parquet import tables
+from ru1_app.export.files.pictures import jpeg
 from ru1_app.export.formats.flow_grpo import PROMPT
-from ru1_app.export.parquet import tables
-from ru1_app.export.pictures import jpeg
-from ru1_app.export.rows import Preference
-from ru1_app.export.source import Source
-from ru1_app.export.tally import Tally
+from ru1_app.export.formats.format import Format
 
 NAME = "diffusion_dpo"
 NOBODY = 0  # `user_id`: a row is the word of several people; tables/pairs says whose

@@ -15,13 +15,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from ru1_app.export.format import Format
-from ru1_app.export.labels import Label
-from ru1_app.export.pictures import keep, size_of, stem
-from ru1_app.export.records import corruption_of
-from ru1_app.export.rows import SPLITS, Row
-from ru1_app.export.source import Source
-from ru1_app.export.tally import Tally
+from ru1_app.export.cases.labels import Label
+from ru1_app.export.cases.rows import SPLITS, Row
+from ru1_app.export.cases.source import Source
+from ru1_app.export.cases.tally import Tally
+from ru1_app.export.files.pictures import keep, size_of, stem
+from ru1_app.export.formats.format import Format
+from ru1_app.export.values.records import corruption_of
 from ru1_app.rewards.human import hard_weight, human_reward
 
 NAME = "flow_grpo"

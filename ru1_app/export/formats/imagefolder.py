@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from ru1_app.domain import Region
-from ru1_app.export.format import Format
-from ru1_app.export.labels import Label
-from ru1_app.export.parquet import Table
-from ru1_app.export.pictures import keep, stem
-from ru1_app.export.plain import all_regions, plain
-from ru1_app.export.rows import Row
-from ru1_app.export.source import Source
-from ru1_app.export.tally import Tally
+from ru1_app.export.cases.labels import Label
+from ru1_app.export.cases.rows import Row
+from ru1_app.export.cases.source import Source
+from ru1_app.export.cases.tally import Tally
+from ru1_app.export.files.parquet import Table
+from ru1_app.export.files.pictures import keep, stem
+from ru1_app.export.formats.format import Format
+from ru1_app.export.values.plain import all_regions, plain
 
 NAME = "imagefolder"
 UNTYPED = ("target_file_name", "categories", "regions")  # may be null or empty

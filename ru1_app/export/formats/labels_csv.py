@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ru1_app.export.format import Format
-from ru1_app.export.labels import Label
-from ru1_app.export.plain import all_regions, marked, named, options
-from ru1_app.export.records import to_judgement, to_record
-from ru1_app.export.rows import Row
-from ru1_app.export.sheet import sheet
-from ru1_app.export.source import Source
-from ru1_app.export.tally import Tally
+from ru1_app.export.cases.labels import Label
+from ru1_app.export.cases.rows import Row
+from ru1_app.export.cases.source import Source
+from ru1_app.export.cases.tally import Tally
+from ru1_app.export.files.sheet import sheet
+from ru1_app.export.formats.format import Format
+from ru1_app.export.values.plain import all_regions, marked, named, options
+from ru1_app.export.values.records import to_judgement, to_record
 
 NAME = "labels_csv"
 LABELS = (

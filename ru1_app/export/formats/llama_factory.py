@@ -15,11 +15,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from ru1_app.export.format import Format
-from ru1_app.export.jsonl import Lines, asked, pictures, turn
-from ru1_app.export.lessons import Check, Lesson, lessons, not_paired, not_told, not_wanted
-from ru1_app.export.source import Source
-from ru1_app.export.tally import Tally
+from ru1_app.export.cases.source import Source
+from ru1_app.export.cases.tally import Tally
+from ru1_app.export.files.jsonl import Lines, asked, pictures, turn
+from ru1_app.export.formats.format import Format
+from ru1_app.export.values.lessons import Check, Lesson, lessons, not_paired, not_told, not_wanted
 
 NAME = "llama_factory"
 DPO, KTO, SFT = "dpo", "kto", "sft"

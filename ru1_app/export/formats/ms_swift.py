@@ -18,15 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from ru1_app.domain import Region, Verdict
-from ru1_app.export.answers import Task
-from ru1_app.export.format import Format
-from ru1_app.export.jsonl import Lines, asked, pictures, turn
-from ru1_app.export.judging import category_label, judge_prompt, marks, said_of
-from ru1_app.export.lessons import Check, Lesson, lessons, not_paired, not_told, not_wanted
-from ru1_app.export.preferences import FALSE
-from ru1_app.export.rows import Preference
-from ru1_app.export.source import Source
-from ru1_app.export.tally import Tally
+from ru1_app.export.cases.preferences import FALSE
+from ru1_app.export.cases.rows import Preference
+from ru1_app.export.cases.source import Source
+from ru1_app.export.cases.tally import Tally
+from ru1_app.export.files.jsonl import Lines, asked, pictures, turn
+from ru1_app.export.formats.format import Format
+from ru1_app.export.values.answers import Task
+from ru1_app.export.values.judging import category_label, judge_prompt, marks, said_of
+from ru1_app.export.values.lessons import Check, Lesson, lessons, not_paired, not_told, not_wanted
 
 NAME = "ms_swift"
 SFT, DPO, RM, KTO, GRPO = "sft", "dpo", "rm", "kto", "grpo"

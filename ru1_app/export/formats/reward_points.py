@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ru1_app.domain import Rating, Region, Verdict
-from ru1_app.export.answers import Reply, reply_of
-from ru1_app.export.format import Format
-from ru1_app.export.labels import Label, Status
-from ru1_app.export.parquet import embedded, tables
-from ru1_app.export.pictures import size_of, stem
-from ru1_app.export.rows import Row
-from ru1_app.export.source import Source
-from ru1_app.export.tally import Tally
+from ru1_app.export.cases.labels import Label, Status
+from ru1_app.export.cases.rows import Row
+from ru1_app.export.cases.source import Source
+from ru1_app.export.cases.tally import Tally
+from ru1_app.export.files.parquet import embedded, tables
+from ru1_app.export.files.pictures import size_of, stem
+from ru1_app.export.formats.format import Format
+from ru1_app.export.values.answers import Reply, reply_of
 from ru1_app.images import digest, png_bytes
 
 NAME = "reward_points"

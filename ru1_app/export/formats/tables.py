@@ -7,12 +7,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from ru1_app.export.format import Format
-from ru1_app.export.parquet import Tables, embedded
-from ru1_app.export.records import check_record, to_judgement, to_pair, to_record
-from ru1_app.export.rows import Preference
-from ru1_app.export.source import Source
-from ru1_app.export.tally import Tally
+from ru1_app.export.cases.rows import Preference
+from ru1_app.export.cases.source import Source
+from ru1_app.export.cases.tally import Tally
+from ru1_app.export.files.parquet import Tables, embedded
+from ru1_app.export.formats.format import Format
+from ru1_app.export.values.records import check_record, to_judgement, to_pair, to_record
 
 NAME = "tables"
 SAMPLES, RATINGS, PAIRS = "samples", "ratings", "pairs"
@@ -25,7 +25,7 @@ IMAGES = {
 
 
 def write(source: Source, folder: Path, tally: Tally) -> Mapping[str, int]:
-    """See `Write`. The counts are those of the labelled recoveries."""
+    """See `Write`. The counts are those of the labelled recoveries; of the preferences, where there is no label."""
     with ExitStack() as stack:
         samples = Tables(folder / SAMPLES, sample_features(), stack)
         ratings = Tables(folder / RATINGS, rating_features(), stack)
@@ -39,7 +39,7 @@ def write(source: Source, folder: Path, tally: Tally) -> Mapping[str, int]:
                     ratings.add(row.split, to_judgement(row, rating))
             for pair in group.preferences:
                 pairs.add(pair.split, {**_pictures(source, pair), **to_pair(pair)})
-        return samples.counts
+        return samples.counts or pairs.counts
 
 
 def _image(source: Source, sha: str | None) -> dict[str, Any] | None:

@@ -14,12 +14,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ru1_app.export.format import Format
-from ru1_app.export.jsonl import turn
-from ru1_app.export.lessons import Check, Lesson, lessons, not_paired, not_told, not_wanted
-from ru1_app.export.parquet import embedded, tables
-from ru1_app.export.source import Source
-from ru1_app.export.tally import Tally
+from ru1_app.export.cases.source import Source
+from ru1_app.export.cases.tally import Tally
+from ru1_app.export.files.jsonl import turn
+from ru1_app.export.files.parquet import embedded, tables
+from ru1_app.export.formats.format import Format
+from ru1_app.export.values.lessons import Check, Lesson, lessons, not_paired, not_told, not_wanted
 
 PREFERENCE, UNPAIRED, PROMPT, SFT = "trl_preference", "trl_unpaired", "trl_prompt", "trl_sft"
 CHECKS: dict[str, Check] = {PREFERENCE: not_paired, UNPAIRED: not_told, PROMPT: not_wanted, SFT: not_wanted}

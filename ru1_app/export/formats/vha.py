@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from ru1_app.domain import Rating, RatingSource
-from ru1_app.export.format import Format
+from ru1_app.export.cases.labels import Label
+from ru1_app.export.cases.source import Source
+from ru1_app.export.cases.tally import Tally
+from ru1_app.export.files.parquet import embedded, tables
+from ru1_app.export.files.sheet import PLAIN, sheet
 from ru1_app.export.formats.diffusion_dpo import model_of
-from ru1_app.export.labels import Label
-from ru1_app.export.parquet import embedded, tables
-from ru1_app.export.sheet import PLAIN, sheet
-from ru1_app.export.source import Source
-from ru1_app.export.tally import Tally
+from ru1_app.export.formats.format import Format
 
 NAME = "vha"
 RATINGS = "ratings.csv"

@@ -20,15 +20,15 @@ from pathlib import Path
 from typing import Any
 
 from ru1_app.domain import CANNOT_TELL
-from ru1_app.export.answers import BAD, Task, same
-from ru1_app.export.format import Format
-from ru1_app.export.judging import ASK, by_severity, category_label
-from ru1_app.export.labels import Label
-from ru1_app.export.lessons import Lesson, lessons, not_wanted
-from ru1_app.export.preferences import FALSE
-from ru1_app.export.records import corruption_of
-from ru1_app.export.source import Source
-from ru1_app.export.tally import Tally
+from ru1_app.export.cases.labels import Label
+from ru1_app.export.cases.preferences import FALSE
+from ru1_app.export.cases.source import Source
+from ru1_app.export.cases.tally import Tally
+from ru1_app.export.formats.format import Format
+from ru1_app.export.values.answers import BAD, Task, same
+from ru1_app.export.values.judging import ASK, by_severity, category_label
+from ru1_app.export.values.lessons import Lesson, lessons, not_wanted
+from ru1_app.export.values.records import corruption_of
 from ru1_app.models.prompts import LETTERS, PAIR
 from ru1_app.protocol import load_protocol
 

@@ -17,12 +17,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from ru1_app.export.format import Format
-from ru1_app.export.labels import Label
-from ru1_app.export.plain import all_regions, marked, named, plain
-from ru1_app.export.rows import Row
-from ru1_app.export.source import Source
-from ru1_app.export.tally import Tally
+from ru1_app.export.cases.labels import Label
+from ru1_app.export.cases.rows import Row
+from ru1_app.export.cases.source import Source
+from ru1_app.export.cases.tally import Tally
+from ru1_app.export.formats.format import Format
+from ru1_app.export.values.plain import all_regions, marked, named, plain
 
 NAME = "webdataset"
 MOST = 10**9  # bytes of a shard

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from ru1_app import __version__
-from ru1_app.export.card import sections
-from ru1_app.export.columns import record_set
-from ru1_app.export.format import Format
+from ru1_app.export.describe.card import sections
+from ru1_app.export.describe.columns import record_set
+from ru1_app.export.describe.front_matter import TAGS, configs_of, spdx_of
+from ru1_app.export.describe.manifest import MANIFEST, RELEASE_VERSION
 from ru1_app.export.formats import FORMATS
-from ru1_app.export.front_matter import TAGS, configs_of, spdx_of
-from ru1_app.export.manifest import MANIFEST, RELEASE_VERSION
-from ru1_app.export.survey import Survey
+from ru1_app.export.formats.format import Format
+from ru1_app.export.planning.survey import Survey
 
 NAME = "croissant.json"
 KINDS = {

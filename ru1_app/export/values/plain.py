@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ru1_app.domain import Region
-from ru1_app.export.labels import Label
-from ru1_app.export.records import corruption_of
-from ru1_app.export.rows import Row
-from ru1_app.export.selection import UNKNOWN
+from ru1_app.export.cases.labels import Label
+from ru1_app.export.cases.rows import Row
+from ru1_app.export.cases.selection import UNKNOWN
+from ru1_app.export.values.records import corruption_of
 
 NO_MAJORITY = "no_majority"
 

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
-from ru1_app.export.source import Source
+from ru1_app.export.cases.source import Source
 
 IMAGES = "images"
 IMAGE = "<image>"  # where trainers put an image into the text

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ru1_app.errors import Ru1Error
-from ru1_app.export.manifest import MANIFEST, read_manifest
+from ru1_app.export.describe.manifest import MANIFEST, read_manifest
 
 STAMP = "%Y%m%d-%H%M%S"
 

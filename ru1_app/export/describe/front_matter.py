@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ru1_app.export.cases.rows import SPLITS
+from ru1_app.export.cases.selection import UNKNOWN
 from ru1_app.export.formats import FORMATS
-from ru1_app.export.rows import SPLITS
-from ru1_app.export.selection import UNKNOWN
 
 SIZES = {10**3: "n<1K", 10**4: "1K<n<10K", 10**5: "10K<n<100K", 10**6: "100K<n<1M"}
 CC0 = ("cc0-1.0", "https://spdx.org/licenses/CC0-1.0")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ru1_app.domain import Verdict
-from ru1_app.export.answers import reply_of
-from ru1_app.export.labels import Label
-from ru1_app.export.release import Plan
-from ru1_app.export.rows import Preference, Row
+from ru1_app.export.cases.labels import Label
+from ru1_app.export.cases.rows import Preference, Row
+from ru1_app.export.planning.plan import Plan
+from ru1_app.export.values.answers import reply_of
 
 SHOWN = 6  # of each kind
 WITHIN = 1000  # recoveries that are looked through for them

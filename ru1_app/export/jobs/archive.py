@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from ru1_app.errors import ExportFailed
-from ru1_app.export.manifest import MANIFEST, Manifest, read_manifest
+from ru1_app.export.describe.manifest import MANIFEST, Manifest, read_manifest
 
 ARCHIVES = ".archives"
 FIRST_DAY = (1980, 1, 1, 0, 0, 0)  # the first that a .zip can tell

@@ -19,15 +19,16 @@ from typing import Any
 
 from ru1_app.errors import Forbidden, InvalidInput, NotFound
 from ru1_app.export import hub
-from ru1_app.export.archive import archive_of
-from ru1_app.export.background import Background, Job, State, Step
+from ru1_app.export.cases.selection import Selection
+from ru1_app.export.describe.manifest import Manifest, differences
 from ru1_app.export.formats import format_of
-from ru1_app.export.manifest import Manifest, differences
-from ru1_app.export.past import Past, past_in
-from ru1_app.export.preview import Preview, preview
-from ru1_app.export.release import Plan, plan, write_release
-from ru1_app.export.selection import Selection
-from ru1_app.export.tickets import Tickets
+from ru1_app.export.jobs.archive import archive_of
+from ru1_app.export.jobs.background import Background, Job, State, Step
+from ru1_app.export.jobs.past import Past, past_in
+from ru1_app.export.jobs.tickets import Tickets
+from ru1_app.export.planning.plan import Plan, plan
+from ru1_app.export.planning.preview import Preview, preview
+from ru1_app.export.release import LONGEST, write_release
 from ru1_app.items import Person, Role
 from ru1_app.store import audit_sql
 from ru1_app.store.sql import Store
@@ -77,7 +78,7 @@ class Releases:
         def work(step: Step) -> Looked:
             made = plan(self._store, wanted, self._now(), step)
             step("Taking the first rows", 1.0)
-            return Looked(made, preview(made))
+            return Looked(made.without_cases(), preview(made))
 
         return self._start(person, "look", work)
 
@@ -103,11 +104,7 @@ class Releases:
                 self._sweep(PASSING_MOST - 1)
             name = self._name(root, chosen, secret=not whole)
             where, manifest = write_release(self._store, root, wanted, chosen, name=name, until=until, step=step)
-            try:
-                tell(self._store, manifest, where, _actor(person), self._now())
-            except BaseException:  # a release that no line of the audit log tells of must not be
-                shutil.rmtree(where, ignore_errors=True)
-                raise
+            tell(self._store, manifest, where, _actor(person), self._now())
             return Made(name, manifest)
 
         return self._start(person, "make", work)
@@ -168,7 +165,8 @@ class Releases:
         Raises:
             NotFound: there is none of that name.
         """
-        if not isinstance(name, str) or name[:1] in ("", ".") or Path(name).name != name or "\0" in name:
+        sound = isinstance(name, str) and name[:1] not in ("", ".") and Path(name).name == name and "\0" not in name
+        if not sound or len(name.encode()) > LONGEST:
             raise NotFound(f"There is no release {str(name)[:64]!r}.")
         path = (self.folder if leads(person) else self._passing) / name
         if not path.is_dir():
@@ -230,9 +228,13 @@ def allowed(person: Person | None, selection: Selection) -> Selection:
 
 
 def tell(store: Store, manifest: Manifest, where: Path, actor: str, now: datetime) -> None:
-    """Add the release to the audit log."""
+    """Add the release to the audit log. One that no line of the log tells of must not be: it is removed then."""
     told = {"folder": where.name, "selection": dict(manifest.selection), "formats": sorted(manifest.formats)}
-    audit_sql.tell(store.database, actor, "release", manifest.digest, told, now)
+    try:
+        audit_sql.tell(store.database, actor, "release", manifest.digest, told, now)
+    except BaseException:
+        shutil.rmtree(where, ignore_errors=True)
+        raise
 
 
 def _actor(person: Person | None) -> str:

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ru1_app.export.answers import Reply, Task, reply_of
-from ru1_app.export.judging import judged
-from ru1_app.export.labels import Label
-from ru1_app.export.plain import NO_MAJORITY
-from ru1_app.export.rows import Row, RowGroup
-from ru1_app.export.selection import UNKNOWN
-from ru1_app.export.tally import Tally
+from ru1_app.export.cases.labels import Label
+from ru1_app.export.cases.rows import Row, RowGroup
+from ru1_app.export.cases.selection import UNKNOWN
+from ru1_app.export.cases.tally import Tally
+from ru1_app.export.values.answers import Reply, Task, reply_of
+from ru1_app.export.values.judging import judged
+from ru1_app.export.values.plain import NO_MAJORITY
 from ru1_app.rewards.human import hard_weight
 
 Check = Callable[[Reply], str | None]

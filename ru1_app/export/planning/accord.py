@@ -9,7 +9,7 @@ import numpy as np
 
 from ru1_app.agreement.alpha import Metric, weighted_alpha
 from ru1_app.domain import Rating, RatingSource, Stage, Verdict
-from ru1_app.export.labels import Label
+from ru1_app.export.cases.labels import Label
 
 VERDICTS = tuple(Verdict)
 SEVERITIES = (0, 1, 2, 3)

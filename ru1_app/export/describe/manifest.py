@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ru1_app.errors import InvalidInput, NotFound
@@ -54,10 +54,20 @@ class Manifest:
         """The manifest from plain values; `InvalidInput` where it is none."""
         try:
             formats = {name: Written(**each) for name, each in raw["formats"].items()}
+            _check_files(raw["files"])
             versions = {name: tuple(raw[name]) for name in ("taxonomy_versions", "guideline_versions")}
             return cls(**{**raw, "formats": formats, **versions})
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise InvalidInput("This manifest.json is not that of a release of RU1, or of another version.") from error
+
+
+def _check_files(files: Mapping[str, Any]) -> None:
+    """Refuse, with `ValueError`, what names files outside of the release or lacks what is read of each."""
+    for name, entry in files.items():
+        path = PurePosixPath(name)
+        sound = isinstance(entry["sha256"], str) and isinstance(entry["bytes"], int)
+        if not sound or not path.parts or path.is_absolute() or ".." in path.parts:
+            raise ValueError(f"{name!r} is no file of a release.")
 
 
 def hashes(folder: Path) -> dict[str, dict[str, Any]]:

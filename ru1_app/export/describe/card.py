@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ru1_app.export.cases.rows import Origin
+from ru1_app.export.cases.selection import UNKNOWN, Selection
+from ru1_app.export.describe.front_matter import configs_of, front_matter
+from ru1_app.export.describe.manifest import Written
 from ru1_app.export.formats import FORMATS
-from ru1_app.export.front_matter import configs_of, front_matter
-from ru1_app.export.manifest import Written
-from ru1_app.export.rows import Origin
-from ru1_app.export.selection import UNKNOWN, Selection
-from ru1_app.export.survey import MEASURED, Survey
+from ru1_app.export.planning.plan import Plan
+from ru1_app.export.planning.survey import MEASURED, Survey
 from ru1_app.protocol import record_schema
-
-if TYPE_CHECKING:
-    from ru1_app.export.release import Plan
 
 FEW = 30  # pairs that show no bias
 LEANS = 0.6  # share from which one side is called the longer or sharper one
@@ -26,6 +25,7 @@ IMAGE_COLUMNS = {
     "reference": "Image: the clean image, null where there is none.",
     "uncertainty": "Image: the model's uncertainty map, null where it gave none.",
 }
+SLOT = re.compile(r"\{(\w+)\}")
 RULES = {
     Origin.VOTES: "raters saw both and more of them chose this one; ties are dropped",
     Origin.VERDICTS: "judged one by one: held true beats misleading or unusable; of those, the less severe one wins",
@@ -46,8 +46,7 @@ def write_card(folder: Path, made: Plan, written: Mapping[str, Written]) -> None
         "licenses": _licenses(found.licenses),
     }
     text = Path(__file__).with_name("card.md").read_text("utf-8")
-    for name, part in parts.items():
-        text = text.replace(f"{{{name}}}", part)
+    text = SLOT.sub(lambda slot: parts[slot[1]], text)  # at once: a part may hold what looks like a slot
     blocks = [front_matter(folder, sum(found.statuses.values()), sorted(found.licenses)), text.rstrip()]
     blocks += [_columns()] if "tables" in written else []
     (folder / "README.md").write_text("\n\n".join(blocks) + "\n", encoding="utf-8")
@@ -76,7 +75,8 @@ def _counts(found: Survey) -> str:
         ("verdicts", _listed(found.verdicts)),
         ("labels", f"{_listed(found.statuses)}; {found.elusive:,} elusive"),
         ("judgements", f"{found.judgements:,} by {found.raters:,} people, the newest of {found.labels_until}"),
-        ("taxonomy, guidelines", f"{', '.join(found.taxonomy_versions)}; {', '.join(found.guideline_versions)}"),
+        ("taxonomy", ", ".join(found.taxonomy_versions) or "none"),
+        ("guidelines", ", ".join(found.guideline_versions) or "none"),
     ]
     return _table(("what", "how many"), rows)
 

@@ -15,9 +15,9 @@ from itertools import combinations
 from typing import NamedTuple
 
 from ru1_app.domain import Verdict
-from ru1_app.export.labels import Label
-from ru1_app.export.rows import Origin, Preference, Row
-from ru1_app.export.tally import Tally
+from ru1_app.export.cases.labels import Label
+from ru1_app.export.cases.rows import Origin, Preference, Row
+from ru1_app.export.cases.tally import Tally
 from ru1_app.items import PairChoice, PairVote
 from ru1_app.rating.consensus import HELD_TRUE
 from ru1_app.store.release_sql import Vote

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ru1_app.domain import CANNOT_TELL, Answered, AnswerImpact, Condition, Question
-from ru1_app.export.labels import Label
-from ru1_app.export.rows import Row
+from ru1_app.export.cases.labels import Label
+from ru1_app.export.cases.rows import Row
 from ru1_app.items import Supported
 from ru1_app.models.prompts import PAIR, prompt
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ru1_app.domain import Case, Sample
-from ru1_app.export.labels import Label
-from ru1_app.export.selection import Selection
+from ru1_app.export.cases.labels import Label
+from ru1_app.export.cases.selection import Selection
 from ru1_app.items import PairVote
 from ru1_app.scenes import HELD_OUT_SEED
 

@@ -17,9 +17,11 @@ from statistics import median
 from typing import TypeVar
 
 from ru1_app.domain import AnswerImpact, Case, Rating, RatingSource, Stage, Verdict
+from ru1_app.items import PairVote
 from ru1_app.rating.consensus import elusive
 
 T = TypeVar("T")
+Judgement = TypeVar("Judgement", Rating, PairVote)
 
 
 class Status(StrEnum):
@@ -51,11 +53,11 @@ class Label:
     ratings: tuple[Rating, ...]  # every valid judgement with consent, of every stage
 
 
-def valid(ratings: Iterable[Rating], until: datetime) -> list[Rating]:
-    """The ratings up to a moment that no other one up to then supersedes."""
-    known = [rating for rating in ratings if rating.created_at <= until]
-    older = {rating.supersedes for rating in known}
-    return [rating for rating in known if rating.id not in older]
+def valid(judgements: Iterable[Judgement], until: datetime) -> list[Judgement]:
+    """The judgements up to a moment that no other one up to then supersedes."""
+    known = [each for each in judgements if each.created_at <= until]
+    older = {each.supersedes for each in known}
+    return [each for each in known if each.id not in older]
 
 
 def label_of(case: Case, until: datetime, *, visitors: bool = False) -> Label | None:

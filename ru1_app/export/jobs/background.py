@@ -151,7 +151,7 @@ class Background:
             return State.STOPPED
         except Ru1Error as error:
             job.error = str(error)
-        except Exception:
+        except BaseException:  # a panic of a Rust library is no Exception; the thread goes on with the next job
             log.exception("%s failed", job.kind)
             job.error = FAILED
         else:

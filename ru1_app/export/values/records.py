@@ -11,8 +11,9 @@ from typing import Any
 from ru1_app.corruptions import CorruptionSpec
 from ru1_app.domain import AnswerImpact, AnswerRecord, Case, Condition, Rating, Region
 from ru1_app.errors import ExportFailed, InvalidInput
-from ru1_app.export.labels import Label
-from ru1_app.export.rows import Preference, Row
+from ru1_app.export.cases.labels import Label
+from ru1_app.export.cases.rows import Preference, Row
+from ru1_app.export.values.fitting import Fits, fitting
 from ru1_app.protocol import record_schema
 
 SCHEMA_VERSION = "4"
@@ -46,8 +47,12 @@ def to_record(row: Row, label: Label) -> Record:
 
 def check_record(record: Record) -> Record:
     """The record, if it fits the published schema; else `ExportFailed` with its id and the field."""
-    for error in _validator().iter_errors(record):
-        raise ExportFailed(f"Case {record['id']} does not fit the record schema: {error.json_path}: {error.message}.")
+    if not _fits()(record):
+        from jsonschema import Draft202012Validator
+
+        for error in Draft202012Validator(record_schema()).iter_errors(record):
+            where = f"{error.json_path}: {error.message}"
+            raise ExportFailed(f"Case {record['id']} does not fit the record schema: {where}.")
     return record
 
 
@@ -133,10 +138,8 @@ def regions(some: Sequence[Region]) -> list[Record]:
 
 
 @cache
-def _validator() -> Any:
-    from jsonschema import Draft202012Validator
-
-    return Draft202012Validator(record_schema())
+def _fits() -> Fits:
+    return fitting(record_schema())
 
 
 def _sample(case: Case) -> Record:

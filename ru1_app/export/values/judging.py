@@ -13,9 +13,9 @@ from functools import cache
 
 from ru1_app.domain import Rating, Region, Verdict
 from ru1_app.errors import InvalidInput
-from ru1_app.export.answers import Reply, Task
-from ru1_app.export.labels import Label
-from ru1_app.export.rows import Row
+from ru1_app.export.cases.labels import Label
+from ru1_app.export.cases.rows import Row
+from ru1_app.export.values.answers import Reply, Task
 from ru1_app.models.prompts import PAIR
 from ru1_app.protocol import load_protocol
 

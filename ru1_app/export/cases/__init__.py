@@ -1,0 +1,1 @@
+"""What a release is made of: labels, rows, preferences, and what of them a selection takes."""

@@ -1,0 +1,1 @@
+"""Kinds of files that formats are made of."""

@@ -1,0 +1,1 @@
+"""Releases of a server: made in the background, kept, packed and fetched."""

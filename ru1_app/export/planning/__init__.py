@@ -1,0 +1,1 @@
+"""What a release would hold, before anything is written."""
