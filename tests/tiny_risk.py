@@ -21,12 +21,18 @@ DESCRIBED = Described(
 FEW = replace(DESCRIBED, labels=30, held_out=10, held_out_misleading=2, simulated=False, simulated_raters=0)
 
 
-def make_models_with_risk(folder: Path, described: Described = DESCRIBED) -> Path:
-    """A folder of models like the shipped one, with a risk model that describes itself so."""
+def make_models_without_risk(folder: Path) -> Path:
+    """A folder of models like the shipped one, but for the risk model."""
     folder.mkdir(parents=True)
     for path in SHIPPED.iterdir():
         if path.name != "risk":
             (folder / path.name).symlink_to(path)
+    return folder
+
+
+def make_models_with_risk(folder: Path, described: Described = DESCRIBED) -> Path:
+    """The same with a risk model that describes itself so."""
+    make_models_without_risk(folder)
     (folder / "risk").mkdir()
     torch.manual_seed(0)
     head = RiskNet(SHIPPED / "clip").head

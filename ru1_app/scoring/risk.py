@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ru1_app.domain import Score
 from ru1_app.errors import Unavailable
 from ru1_app.images import Image8
-from ru1_app.scoring.base import Pair, ScorerSpec, scored
+from ru1_app.scoring.base import Pair, ScorerSpec, mismatch, scored
 
 NAME = "risk"
 LEAST_LABELS = 200  # judged recoveries of training, and
@@ -156,7 +156,12 @@ class RiskScorer:
         """One probability for each pair of recovered and corrupted image."""
         if not self.described.enough:
             return [scored(self.spec, None, TOO_FEW) for _ in pairs]
-        return [scored(self.spec, self.look(pair.image, pair.other)[0]) for pair in pairs if pair.other is not None]
+        return [self._one(pair) for pair in pairs]
+
+    def _one(self, pair: Pair) -> Score:
+        if pair.other is None or mismatch(pair):
+            return scored(self.spec, None, mismatch(pair))
+        return scored(self.spec, self.look(pair.image, pair.other)[0])
 
     def places(self, pair: Pair) -> Places | None:
         """Where it may mislead; None where the model has not shown that it can tell."""

@@ -19,7 +19,7 @@ from ru1_app.scoring.risk import load_risk
 from ru1_app.store.queue_sql import Queue
 from ru1_app.store.sql import Store
 from ru1_app.store.tables import ItemRow
-from tests.tiny_risk import make_models_with_risk
+from tests.tiny_risk import make_models_with_risk, make_models_without_risk
 
 
 @pytest.fixture
@@ -107,6 +107,7 @@ def test_open_work_is_ordered_anew_by_the_risk_model_of_today(
     for name, turns in (("two", 1), ("three", 2)):
         for side in ("corrupted", "recovered", "reference"):
             write_png(place / side / f"{name}.png", np.rot90(photo // turns, turns))
+    monkeypatch.setenv("RU1_MODELS_DIR", str(make_models_without_risk(tmp_path / "none")))
     run("fill", "--folder", str(place))
     assert run("order") == {"items": 3, "risk": False}
     before = ranks(settings)

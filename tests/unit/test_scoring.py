@@ -185,7 +185,7 @@ def test_maps_have_the_size_of_the_image_and_part_inside_from_outside(photo: Ima
 @pytest.mark.weights
 def test_every_scorer_answers_for_any_pair_and_says_what_it_is() -> None:
     scorers = load_scorers(Settings())
-    assert list(scorers) == ["ssim", "ms_ssim", "psnr", "ciede2000", "clip", "sharpness", "noise", "blockiness"]
+    assert list(scorers) == ["ssim", "ms_ssim", "psnr", "ciede2000", "clip", "risk", "sharpness", "noise", "blockiness"]
     tiny, small = np.zeros((1, 1, 3), np.uint8), np.full((24, 40, 3), 7, np.uint8)
     large = data.astronaut()
     pairs = [Pair(tiny, tiny), Pair(small, small), Pair(small), Pair(tiny, small), Pair(large, large)]
