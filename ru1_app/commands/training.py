@@ -89,8 +89,6 @@ def _grpo(release: Path, init: Path, out: Path, risk: Path | None, weight: float
     from ru1_app.training.rl.source import inputs_of_release
 
     settings = Settings.from_env()
-    if weight and risk is None and (settings.models_dir / "risk").is_dir():
-        risk = settings.models_dir / "risk"
     config = load_config(trainer.RlConfig, Path(trainer.__file__).with_name("release.toml"), overrides)
     if risk is not None and weight:
         config = replace(config, rewards={"risk": weight, **config.rewards})

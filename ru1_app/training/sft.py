@@ -24,6 +24,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from ru1_app.errors import InvalidInput
 from ru1_app.images import Image8
 from ru1_app.models.embedded.net import RecoveryNet
 from ru1_app.training.config import STILL, load_config
@@ -215,6 +216,8 @@ def train(
     """Train until `config.steps` or `config.seconds`, resuming from `out` if it holds a checkpoint."""
     log = RunLog(out, config.log_every)
     accelerator = Accelerator(cpu=device == "cpu", mixed_precision="bf16" if device == "cuda" else "no")
+    if config.seconds and accelerator.num_processes > 1:
+        raise InvalidInput("Processes that train together must end at one step. Set seconds=0 and give steps.")
     trainer = Trainer(config, out, accelerator, init)
     pool = Pool(
         load_photos(photos, max(96, config.crop, config.crop_late)),

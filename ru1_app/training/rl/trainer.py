@@ -164,10 +164,12 @@ def run(trainer: Trainer, source: Iterator[Inputs], folder: Path) -> Iterator[Re
     config = trainer.config
     log = RunLog(folder, config.log_every)
     ends = time.monotonic() + (config.seconds or math.inf)
-    while trainer.iteration < config.iterations and time.monotonic() < ends:
+    over = trainer.iteration >= config.iterations
+    while not over:
         report = trainer.update(next(source))
         log.add(trainer.iteration, report.as_dict())
-        if trainer.iteration % config.checkpoint_every == 0 or trainer.iteration == config.iterations:
+        over = trainer.iteration >= config.iterations or time.monotonic() >= ends
+        if over or trainer.iteration % config.checkpoint_every == 0:
             part = folder / "checkpoint.pt.part"
             torch.save(trainer.state(), part)
             part.replace(folder / "checkpoint.pt")
