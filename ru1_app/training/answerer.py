@@ -28,6 +28,7 @@ from ru1_app.training.answerer_build import GRID, Sizes, build_model, build_proc
 from ru1_app.training.answerer_data import CELL_CLASSES, MAX_HEADS, Asker, Batch, Scenes, Shares, cell_words
 from ru1_app.training.answerer_pool import Pool, make
 from ru1_app.training.config import load_config
+from ru1_app.training.data import loader
 from ru1_app.training.run_log import RunLog
 
 LOG_EVERY = 10  # steps
@@ -246,12 +247,7 @@ class Run:
             self.tokenizer, {"level": config.level_weight, "caption": config.caption_weight, "end": END_WEIGHT}
         )
         data = Scenes(asker, config.shares, self.pool, seed=config.seed, start=self.step, batch=config.batch)
-        # Spawned: a fork hangs where weights were loaded before it, by the threads that loaded them.
-        return iter(
-            torch.utils.data.DataLoader(
-                data, batch_size=None, num_workers=1, prefetch_factor=4, multiprocessing_context="spawn"
-            )
-        )
+        return iter(loader(data, workers=1))
 
     def update(self, batch: Batch) -> tuple[float, float, float]:
         """One optimiser step; the loss, the cell loss and the share of right answer tokens."""

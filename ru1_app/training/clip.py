@@ -23,11 +23,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from ru1_app.training.clip_data import Batch, Draw, Photo, Views, load_labelled
 from ru1_app.training.config import load_config
+from ru1_app.training.data import loader
 
 MODEL: Mapping[str, Any] = json.loads(Path(__file__).with_name("clip_model.json").read_text("utf-8"))
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -204,7 +204,7 @@ def run(config: ClipConfig, photos: Sequence[Photo], out: Path, init: Path | Non
     size = MODEL["vision_cfg"]["image_size"]
     draw = Draw(config.seed, config.batch, config.scene_share, config.scenes, config.foils, size)
     views = Views(photos, draw, trainer.step)
-    train(trainer, DataLoader(views, batch_size=None, num_workers=1, prefetch_factor=6))
+    train(trainer, loader(views, workers=1, ahead=6))
 
 
 def main() -> None:

@@ -69,15 +69,19 @@ class Mix:
     weights: Mapping[str, float]
 
 
-def loader(data: CorruptedCrops, workers: int, device: str) -> DataLoader[Any]:
-    """The batches of `data` from `workers` processes; each draws from a stream of its own."""
+def loader(data: IterableDataset[Any], workers: int, device: str = "cpu", *, ahead: int = 4) -> DataLoader[Any]:
+    """The batches of `data` from `workers` processes, `ahead` from each; each draws from a stream of its own.
+
+    The processes are spawned: OpenCV and OpenMP leave a fork with locks of threads that it does not have.
+    """
     return DataLoader(
         data,
         batch_size=None,
         num_workers=workers,
-        prefetch_factor=4 if workers else None,
+        prefetch_factor=ahead if workers else None,
         pin_memory=device != "cpu",
         worker_init_fn=_alone,
+        multiprocessing_context="spawn" if workers else None,
     )
 
 

@@ -19,7 +19,7 @@ from ru1_app.models.embedded.net import STRIDE, RecoveryNet, is_cut, thumbnail
 from ru1_app.scoring.ssim import ssim
 from ru1_app.training import losses
 from ru1_app.training.config import load_config
-from ru1_app.training.data import CorruptedCrops, Mix
+from ru1_app.training.data import CorruptedCrops, Mix, loader
 from ru1_app.training.join import join
 from ru1_app.training.run_log import read_log
 from ru1_app.training.sft import SftConfig, train
@@ -164,6 +164,21 @@ def test_crops_begin_where_the_blocks_of_a_whole_image_do(aligned: float, shares
     starts = torch.stack([corners[:, 0].amin((1, 2)), corners[:, 1].amin((1, 2))])
     assert len(starts.unique()) > 3
     assert bool((starts % STRIDE == 0).all()) is shares
+
+
+def test_batches_come_from_a_process_beside_one_that_has_threads(photo: Image8) -> None:
+    import cv2
+
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(4)
+    try:
+        cv2.resize(photo, (4000, 4000), interpolation=cv2.INTER_CUBIC)  # the threads are there now
+        mix = Mix(clean=0.0, second=0.0, scene=0.0, aligned=1.0, weights={"gaussian_blur": 1.0})
+        data = CorruptedCrops([photo], [], mix, batch=2, per_image=2, crop=32, seed=0)
+        beside, here = next(iter(loader(data, workers=1))), next(iter(data))
+    finally:
+        cv2.setNumThreads(threads)
+    assert all(torch.equal(a, b) for a, b in zip(beside, here, strict=True))
 
 
 def test_the_training_ssim_is_the_score(photo: Image8) -> None:
