@@ -26,9 +26,10 @@ from torch import nn
 from ru1_app.errors import InvalidInput
 from ru1_app.training.answerer_build import GRID, Sizes, build_model, build_processor, build_tokenizer, scope
 from ru1_app.training.answerer_data import CELL_CLASSES, MAX_HEADS, Asker, Batch, Scenes, Shares, cell_words
-from ru1_app.training.answerer_pool import Pool, make
+from ru1_app.training.answerer_pool import Pool, ensure
 from ru1_app.training.config import load_config
 from ru1_app.training.data import loader
+from ru1_app.training.ema import follow
 from ru1_app.training.run_log import RunLog
 
 LOG_EVERY = 10  # steps
@@ -131,20 +132,18 @@ class Trainer(nn.Module):
 
     def cell_loss(self, features: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Cross-entropy of the cells' contents and people, over views that teach; damaged ones count less."""
-        views = batch.pixels.shape[1]
         logits = self.cells(self.norm(features))
         weight = torch.where(batch.sound.flatten(), 1.0, self.config.damaged_weight)
-        weight = (weight * batch.teaches.flatten())[:, None]
-        what = batch.cells.repeat_interleave(views, 0)
-        heads = batch.heads.repeat_interleave(views, 0)
+        what, heads = batch.cells.flatten(0, 1), batch.heads.flatten(0, 1)
+        weight = (weight * batch.teaches.flatten())[:, None] * (what != -100)
         loss = F.cross_entropy(logits[..., :CELL_CLASSES].transpose(1, 2), what, reduction="none")
         loss = loss + F.cross_entropy(logits[..., CELL_CLASSES:].transpose(1, 2), heads, reduction="none")
-        return (loss * weight).sum() / (weight.sum() * loss.shape[1]).clamp(min=1)
+        return (loss * weight).sum() / weight.sum().clamp(min=1)
 
     def word_loss(self, images: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Image tokens of views that teach should read as the word of what they show: options then match them."""
-        views = batch.pixels.shape[1]
-        words = torch.tensor(self.words)[batch.cells].repeat_interleave(views, 0)
+        cells = batch.cells.flatten(0, 1)
+        words = torch.where(cells == -100, -100, torch.tensor(self.words)[cells.clamp(min=0)])
         words = torch.where(batch.teaches.flatten()[:, None], words, -100)
         logits = self.model.lm_head(self.model.model.language_model.norm(images))
         total = F.cross_entropy(logits.flatten(0, 1), words.flatten(), ignore_index=-100, reduction="sum")
@@ -243,9 +242,7 @@ class Run:
     def batches(self) -> Iterator[Batch]:
         """The batches from the present step on, drawn by a second process."""
         config = self.config
-        asker = Asker(
-            self.tokenizer, {"level": config.level_weight, "caption": config.caption_weight, "end": END_WEIGHT}
-        )
+        asker = Asker(self.tokenizer, config.said)
         data = Scenes(asker, config.shares, self.pool, seed=config.seed, start=self.step, batch=config.batch)
         return iter(loader(data, workers=1))
 
@@ -260,18 +257,9 @@ class Run:
         nn.utils.clip_grad_norm_(self.trainer.parameters(), 1.0)
         self.optimiser.step()
         self.step += 1
-        self._follow()
+        keep = min(self.config.ema, self.step / (self.step + 10))  # little at the start
+        follow(self.average, self.trainer.model.state_dict(), keep)
         return loss.item(), cells, right
-
-    @torch.no_grad()
-    def _follow(self) -> None:
-        """Move the average towards the weights, faster at the start."""
-        keep = min(self.config.ema, self.step / (self.step + 10))
-        for name, value in self.trainer.model.state_dict().items():
-            if value.is_floating_point():
-                self.average[name].lerp_(value, 1 - keep)
-            else:
-                self.average[name].copy_(value)
 
     def save(self) -> None:
         """Write the checkpoint, and the averaged weights as a standard model folder in `out/model`."""
@@ -300,7 +288,7 @@ def train(
     torch.manual_seed(config.seed)
     run = Run(config, out, init, pool)
     batches = run.batches()
-    log = RunLog(out, LOG_EVERY)
+    log = RunLog(out, LOG_EVERY, run.step)
     with tqdm(total=config.steps, initial=run.step, mininterval=5) as bar:
         while run.step < config.steps:
             loss, cells, right = run.update(next(batches))
@@ -318,17 +306,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--init", type=Path, help="model folder whose weights to start from")
     parser.add_argument("--pool", type=Path, help="folder of the pool of recoveries")
-    parser.add_argument("--recoverer", type=Path, help="embedded recoverer that fills the pool, where there is none")
+    parser.add_argument("--recoverer", type=Path, help="embedded recoverer that fills the pool, or filled it")
     parser.add_argument("--pool-size", type=int, default=4000, help="scenes in a pool that is made")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key")
     options = parser.parse_args(arguments)
     config = load_config(AnswererConfig, options.config, options.set)
     torch.set_num_threads(options.threads)
-    if options.recoverer is not None and options.pool is not None and not (options.pool / "pool.json").exists():
+    if options.recoverer is not None and options.pool is not None:
         from ru1_app.models.embedded.adapter import load
 
-        make(options.pool, load(options.recoverer), options.pool_size, config.seed)
+        ensure(options.pool, load(options.recoverer), options.pool_size, config.seed)
     train(config, options.out, init=options.init, pool=options.pool, threads=options.threads)
 
 

@@ -65,8 +65,8 @@ class Batch:
     labels: torch.Tensor
     weights: torch.Tensor
     segments: torch.Tensor
-    cells: torch.Tensor  # [scenes, GRID * GRID], what stands in each cell
-    heads: torch.Tensor  # [scenes, GRID * GRID], people in each cell
+    cells: torch.Tensor  # [scenes, views, GRID * GRID], what stands in each cell; -100 where that is gone
+    heads: torch.Tensor  # [scenes, views, GRID * GRID], people in each cell, likewise
     sound: torch.Tensor  # [scenes, views], true for views that are not damaged: they get the cell losses whole
     teaches: torch.Tensor  # [scenes, views], true for views that the vision tower learns from
 
@@ -105,21 +105,28 @@ def cell_words() -> list[str]:
     return [spoken.get(name, name.split(":")[-1].lower()) for name in _CLASSES]
 
 
-def cell_labels(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
-    """The class of the frontmost object that covers a good part of each cell, and people per cell."""
+def cell_labels(scene: Scene, levels: tuple[Level, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """The class of the frontmost object that covers a good part of each cell, and people per cell; both [cells].
+
+    `levels` says how each of `THINGS` is to be seen. -100 stands where a thing is gone: a tower that had to name it
+    would learn to guess.
+    """
     cells = np.zeros((GRID, GRID), np.int64)
     heads = np.zeros((GRID, GRID), np.int64)
+    lost = np.zeros((GRID, GRID), bool)
     edges = np.arange(GRID) / GRID
     for place in sorted(layout(scene), key=lambda item: max(item.box[3], 0.57)):
         x0, y0, x1, y1 = place.box
         wide = np.clip(np.minimum(edges + 1 / GRID, x1) - np.maximum(edges, x0), 0, None) * GRID
         high = np.clip(np.minimum(edges + 1 / GRID, y1) - np.maximum(edges, y0), 0, None) * GRID
         name = f"{place.name}:{place.value}" if place.value else place.name
-        cells[np.outer(high, wide) > 0.3] = _CLASS_OF[name]
+        covered = np.outer(high, wide) > 0.3
+        cells[covered] = _CLASS_OF[name]
+        lost[covered] = levels[THINGS.index("people" if place.name == "person" else place.name)] is Level.GONE
         if place.name == "person":
             row, column = int((y0 + 0.35 * (y1 - y0)) * GRID), int((x0 + x1) / 2 * GRID)
             heads[row, column] = min(MAX_HEADS - 1, heads[row, column] + 1)
-    return cells.ravel(), heads.ravel()
+    return np.where(lost, -100, cells).ravel(), np.where(lost, -100, heads).ravel()
 
 
 class Asker:
@@ -194,7 +201,10 @@ class Scenes(torch.utils.data.IterableDataset):
         def padded(index: int, fill: float) -> torch.Tensor:
             return torch.tensor([row[index] + [fill] * (length - len(row[index])) for row in rows])
 
-        cells, heads = zip(*map(cell_labels, scenes), strict=True)
+        labels = [
+            [cell_labels(scene, view.levels) for view in views] for scene, views in zip(scenes, prompts, strict=True)
+        ]
+        shown = torch.from_numpy(np.array(labels))  # [scenes, views, 2, cells]
         pixels = torch.from_numpy(np.stack([[view.image for view in views] for views in prompts]))
         return Batch(
             pixels.permute(0, 1, 4, 2, 3),
@@ -202,8 +212,8 @@ class Scenes(torch.utils.data.IterableDataset):
             padded(1, -100),
             padded(2, 0.0),
             padded(3, 0),
-            torch.from_numpy(np.stack(cells)),
-            torch.from_numpy(np.stack(heads)),
+            shown[:, :, 0],
+            shown[:, :, 1],
             torch.tensor([[view.sound for view in views] for views in prompts]),
             torch.tensor([[view.teaches for view in views] for views in prompts]),
         )

@@ -7,6 +7,8 @@ each thing is to be seen in both images (`ru1_app.scenes.evidence`).
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -17,13 +19,15 @@ from tqdm import tqdm
 
 from ru1_app.corruptions import CORRUPTIONS, MAX_SEED, Box, CorruptionSpec, CorruptionStep, corrupt
 from ru1_app.errors import InvalidInput, ModelFailed
+from ru1_app.files import write_whole
 from ru1_app.images import Image8
 from ru1_app.models.base import Recovered, Recoverer, RecoverRequest
 from ru1_app.models.trace import Level
 from ru1_app.scenes.evidence import THINGS, Evidence
-from ru1_app.scenes.scene import HELD_OUT_SEED, Scene, generator, layout, sample_scene
+from ru1_app.scenes.scene import HELD_OUT_SEED, Placement, Scene, generator, layout, sample_scene
 from ru1_app.training.answerer_build import SIDE
 
+log = logging.getLogger(__name__)
 COVERS = (
     ("contrast_loss", "contrast_loss", "gaussian_noise"),
     ("contrast_loss", "contrast_loss", "jpeg"),
@@ -36,6 +40,7 @@ COVERS = (
 CLEAN_SHARE, COVER_SHARE = 0.08, 0.3
 SIZES, SIZE_SHARES = (256, 384), (0.65, 0.35)
 FILES = ("corrupted", "recovered", "levels", "seeds")
+MADE = "pool.json"  # what a pool was made with, written last: where it is, the pool is whole
 
 
 class Entry(NamedTuple):
@@ -91,14 +96,24 @@ def draw_spec(scene: Scene, rng: np.random.Generator) -> CorruptionSpec | None:
     if draw < CLEAN_SHARE:
         return None
     if draw < CLEAN_SHARE + COVER_SHARE:
-        places = [place for place in layout(scene) if place.name in THINGS]
-        x0, y0, x1, y1 = places[rng.integers(len(places))].box
-        margin = 0.04  # a corruption fades towards the edge of its box
-        box = Box(max(0.0, x0 - margin), max(0.0, y0 - margin), min(1.0, x1 + margin), min(1.0, y1 + margin))
-        chain, severity = COVERS[rng.integers(len(COVERS))], float(rng.uniform(0.6, 1))
-        return CorruptionSpec(tuple(CorruptionStep(name, severity, box) for name in chain), seed)
+        place = one_thing(scene, rng)
+        return cover(place, COVERS[rng.integers(len(COVERS))], float(rng.uniform(0.6, 1)), seed)
     names = list(CORRUPTIONS)
     return CorruptionSpec.of(names[rng.integers(len(names))], float(rng.uniform(0.15, 1)), seed)
+
+
+def one_thing(scene: Scene, rng: np.random.Generator) -> Placement:
+    """One of the things that questions hang on, of those that are there once."""
+    places = [place for place in layout(scene) if place.name in THINGS]
+    return places[rng.integers(len(places))]
+
+
+def cover(place: Placement, chain: Sequence[str], severity: float, seed: int) -> CorruptionSpec:
+    """A chain of corruptions that is put on one thing alone."""
+    x0, y0, x1, y1 = place.box
+    margin = 0.04  # a corruption fades towards the edge of its box
+    box = Box(max(0.0, x0 - margin), max(0.0, y0 - margin), min(1.0, x1 + margin), min(1.0, y1 + margin))
+    return CorruptionSpec(tuple(CorruptionStep(name, severity, box) for name in chain), seed)
 
 
 def make(folder: Path, recoverer: Recoverer, count: int, seed: int = 0) -> None:
@@ -117,7 +132,25 @@ def make(folder: Path, recoverer: Recoverer, count: int, seed: int = 0) -> None:
             np.save(file, values)
         (folder / f"{name}.part").replace(folder / f"{name}.npy")
     made = {"recoverer": recoverer.ref.revision, "count": count, "seed": seed}
-    (folder / "pool.json").write_text(json.dumps(made) + "\n", "utf-8")
+    write_whole(folder / MADE, (json.dumps(made) + "\n").encode())
+
+
+def ensure(folder: Path, recoverer: Recoverer, count: int, seed: int = 0) -> None:
+    """Make the pool, where there is none. One that is there is taken as large as it is, which is logged.
+
+    Raises:
+        InvalidInput: the pool that is there was made with another recoverer.
+    """
+    if not (folder / MADE).exists():
+        make(folder, recoverer, count, seed)
+        return
+    made, wanted = json.loads((folder / MADE).read_text("utf-8")), recoverer.ref.revision
+    if made["recoverer"] != wanted:
+        raise InvalidInput(
+            f"The pool in {folder} holds recoveries of {made['recoverer']!r}, not of {wanted!r}. Name another --pool."
+        )
+    if (made["count"], made["seed"]) != (count, seed):
+        log.warning("%s holds %s scenes of seed %s already and stays as it is.", folder, made["count"], made["seed"])
 
 
 def evidence_of(scene: Scene, spec: CorruptionSpec | None, size: int) -> Evidence:

@@ -25,7 +25,7 @@ def average(first: Path, second: Path, out: Path, weight: float) -> None:
     """
     if not 0 <= weight <= 1:
         raise InvalidInput(f"--weight {weight} is not from 0 to 1.")
-    one, two = (SourceFlowPipeline.from_pretrained(path, torch_dtype=torch.float32) for path in (first, second))
+    one, two = (SourceFlowPipeline.from_pretrained(path, dtype=torch.float32) for path in (first, second))
     mixed, other = deepcopy(one.net), dict(two.net.named_parameters())
     if {name: value.shape for name, value in mixed.named_parameters()} != {k: v.shape for k, v in other.items()}:
         raise InvalidInput(f"The networks in {first} and {second} are of different shapes.")

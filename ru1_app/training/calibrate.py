@@ -3,16 +3,19 @@
 One number divides the logarithms of its probabilities, so that of the answers given with 80 % confidence about 80 % are
 right (temperature scaling, Guo et al. 2017, arXiv 1706.04599). It is fitted on scenes that neither training nor the
 benchmark sees, under all corruptions and in all three conditions, and written to the model's `scope.json` with the
-error before and after: fitted on one half of the scenes, measured on the other.
+error before and after: fitted on one half of the scenes, measured on the other. Until then the model's folder stays as
+it is: what is judged is a copy.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,6 +23,8 @@ from numpy.typing import NDArray
 
 from ru1_app.corruptions import CORRUPTIONS, LEVELS, CorruptionSpec
 from ru1_app.domain import Answered, Condition
+from ru1_app.errors import InvalidInput
+from ru1_app.files import write_whole
 from ru1_app.models.base import Answerer, AnswerRequest, Recoverer
 from ru1_app.scenes.questions import LETTERS, ask
 from ru1_app.scenes.scene import HELD_OUT_SEED, sample_scene
@@ -101,27 +106,44 @@ def judge(answerer: Answerer, recoverer: Recoverer, number: int) -> list[Judged]
     return [Judged(shares_of(reply), right) for reply, right in zip(replies, rights, strict=True)]
 
 
-def calibrate(folder: Path, recoverer: Recoverer, scenes: int) -> dict[str, Any]:
-    """Fit the temperature of the answerer in `folder`, and write it there."""
+def judged_halves(folder: Path, recoverer: Recoverer, scenes: int) -> tuple[list[Judged], list[Judged]]:
+    """All replies of the answerer in `folder` at temperature 1; each half has every corruption in turn."""
     from tqdm import tqdm
 
     from ru1_app.models.vlm import load
 
-    path = folder / "scope.json"
-    scope = {**json.loads(path.read_text("utf-8")), "temperature": 1.0}
-    path.write_text(json.dumps(scope, indent=1) + "\n", "utf-8")
-    answerer = load(folder, threads=1)
     halves: tuple[list[Judged], list[Judged]] = ([], [])
-    for number in tqdm(range(scenes), unit="scene", mininterval=5):
-        halves[number // len(CORRUPTIONS) % 2].extend(judge(answerer, recoverer, number))
+    with TemporaryDirectory() as place:
+        copy = shutil.copytree(folder, Path(place) / "answerer")
+        _change_scope(copy, {"temperature": 1.0})
+        answerer = load(copy, threads=1)
+        for number in tqdm(range(scenes), unit="scene", mininterval=5):
+            halves[number // len(CORRUPTIONS) % 2].extend(judge(answerer, recoverer, number))
+    return halves
+
+
+def _change_scope(folder: Path, values: Mapping[str, Any]) -> None:
+    path = folder / "scope.json"
+    scope = {**json.loads(path.read_text("utf-8")), **values}
+    write_whole(path, (json.dumps(scope, indent=1) + "\n").encode())
+
+
+def calibrate(folder: Path, recoverer: Recoverer, scenes: int) -> dict[str, Any]:
+    """Fit the temperature of the answerer in `folder`, and write it there.
+
+    Raises:
+        InvalidInput: the scenes are too few for two halves.
+    """
+    if scenes <= len(CORRUPTIONS):
+        raise InvalidInput(f"{scenes} scenes leave none to measure on. Give more than {len(CORRUPTIONS)}.")
+    halves = judged_halves(folder, recoverer, scenes)
     temperature = round(fitted(halves[0]), 3)
     error = {
         "before": round(calibration_error(halves[1], 1.0), 4),
         "after": round(calibration_error(halves[1], temperature), 4),
         "replies": len(halves[1]),
     }
-    scope |= {"temperature": temperature, "calibration_error": error}
-    path.write_text(json.dumps(scope, indent=1) + "\n", "utf-8")
+    _change_scope(folder, {"temperature": temperature, "calibration_error": error})
     return {"temperature": temperature, **error}
 
 

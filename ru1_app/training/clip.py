@@ -6,13 +6,12 @@ Loss: CLIP's image-text contrast (arXiv 2103.00020), where a caption that fits s
 all as targets, and foils (captions of a scene with one thing changed) are further wrong captions; the same contrast
 between an image and its damaged copies; and a hinge that a strongly damaged copy is less like the image than a lightly
 damaged one, yet more like it than any other image of the batch.
-The out folder's `model/` is in open_clip's own format, `log.csv` has the losses.
+The out folder's `model/` is in open_clip's own format, `log.csv` and `tensorboard/` have the losses.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +27,8 @@ from tqdm import tqdm
 from ru1_app.training.clip_data import Batch, Draw, Photo, Views, load_labelled
 from ru1_app.training.config import load_config
 from ru1_app.training.data import loader
+from ru1_app.training.ema import follow, risen
+from ru1_app.training.run_log import RunLog
 
 MODEL: Mapping[str, Any] = json.loads(Path(__file__).with_name("clip_model.json").read_text("utf-8"))
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -123,16 +124,8 @@ class Trainer:
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         self.step += 1
-        self._follow(min(config.ema, (1 + self.step) / (10 + self.step)))
+        follow(self.average, self.model.state_dict(), risen(config.ema, self.step))
         return {name: float(value.detach()) for name, value in parts.items()}
-
-    @torch.no_grad()
-    def _follow(self, decay: float) -> None:
-        for name, value in self.model.state_dict().items():
-            if value.is_floating_point():
-                self.average[name].lerp_(value, 1 - decay)
-            else:
-                self.average[name].copy_(value)
 
     def save(self) -> None:
         """Write the checkpoint, and `model/`: the averaged weights in open_clip's format, in half precision."""
@@ -162,39 +155,18 @@ def warm_start(model: Any, folder: Path) -> list[str]:
     return sorted(same)
 
 
-class Log:
-    """`log.csv`: the means of the losses over every `every` steps."""
-
-    def __init__(self, path: Path, every: int) -> None:
-        self._path, self._every, self._rows = path, every, list[Mapping[str, float]]()
-
-    def add(self, step: int, parts: Mapping[str, float]) -> None:
-        """One step's losses."""
-        self._rows.append(parts)
-        if step % self._every:
-            return
-        new = not self._path.exists()
-        with self._path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            if new:
-                writer.writerow(["step", *parts])
-            writer.writerow([step, *(f"{np.mean([row[name] for row in self._rows]):.4f}" for name in parts)])
-        self._rows = []
-
-
 def train(trainer: Trainer, batches: Iterable[Batch]) -> None:
     """Train until the configuration's last step, with checkpoints on the way."""
     config = trainer.config
-    log = Log(trainer.out / "log.csv", config.log_every)
+    log, source = RunLog(trainer.out, config.log_every, trainer.step), iter(batches)
     with tqdm(total=config.steps, initial=trainer.step, unit="step", mininterval=10) as bar:
-        for batch in batches:
-            if trainer.step >= config.steps:
-                return
-            parts = trainer.fit(batch)
+        while trainer.step < config.steps:
+            parts = trainer.fit(next(source))
             log.add(trainer.step, parts)
             bar.update()
             if trainer.step % config.checkpoint_every == 0 or trainer.step == config.steps:
                 trainer.save()
+    log.close()
 
 
 def run(config: ClipConfig, photos: Sequence[Photo], out: Path, init: Path | None = None) -> None:

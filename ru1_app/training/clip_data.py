@@ -40,7 +40,8 @@ LIGHT, STRONG = (0.05, 0.35), (0.6, 1.0)
 """The severities that a light and a strong corruption are drawn from."""
 
 FIRST_SCENE = 3_000_000
-"""The first training scene's seed; the answerer's and the recoverer's scenes have others."""
+"""The first training scene's seed. The recoverer's scenes have others; the answerer draws its own from all seeds below
+`HELD_OUT_SEED`, so that it may, rarely, meet one of these. No held-out scene is among them."""
 
 PHOTO_SIDE, SCENE_SIDE = 256, 176  # pixels kept in memory
 TEMPLATES = ("a photo of a {}", "a picture of a {}", "{}", "a {} in a photo", "an image showing a {}")

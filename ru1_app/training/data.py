@@ -24,15 +24,18 @@ from ru1_app.models.embedded.net import STRIDE, thumbnail
 
 log = logging.getLogger(__name__)
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+LEAST_SIDE = 96  # of a photo that shows enough to learn from
 
 
-def load_photos(folder: Path, smallest: int = 96, largest: int = 384) -> list[Image8]:
-    """All photos below `folder` as RGB uint8, scaled to at most `largest` a side; small and broken ones are left out.
+def load_photos(folder: Path, crop: int, largest: int = 384) -> list[Image8]:
+    """All photos below `folder` as RGB uint8, scaled to at most `largest` a side.
+
+    Left out are broken ones, and those with a side shorter than `LEAST_SIDE` or than a crop.
 
     Raises:
         InvalidInput: the folder holds no usable photo.
     """
-    photos, limits = [], Settings(max_side=largest)
+    photos, limits, smallest = [], Settings(max_side=largest), max(LEAST_SIDE, crop)
     for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES):
         try:
             photo = read_file(path, limits).image

@@ -30,10 +30,11 @@ from ru1_app.errors import InvalidInput
 from ru1_app.models.embedded.net import RecoveryNet
 from ru1_app.models.embedded.pipeline import SourceFlowPipeline
 from ru1_app.training.config import load_config
+from ru1_app.training.ema import follow, risen
 from ru1_app.training.judged import Batch, Batches, read_examples, shuffled
 from ru1_app.training.losses import ssim
 from ru1_app.training.run_log import RunLog
-from ru1_app.training.weights import follow, risen, save_pipeline
+from ru1_app.training.weights import save_pipeline
 
 EPSILON = 1e-3
 LABELS = ("kept", "none", "shuffled")
@@ -93,7 +94,7 @@ class Trainer:
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 0.5)
         self.optimizer.step()
         self.step += 1
-        follow(self.average, self.net, risen(config.ema, self.step))
+        follow(self.average.state_dict(), self.net.state_dict(), risen(config.ema, self.step))
         return {name: float(value.detach()) for name, value in parts.items()}
 
     def state(self) -> dict[str, Any]:
@@ -158,7 +159,7 @@ def train(config: DpoConfig, release: Path, init: Path, out: Path, device: str =
     trainer = Trainer(pipeline.net.to(device, memory_format=torch.channels_last), config)
     if (out / "checkpoint.pt").exists():
         trainer.resume(torch.load(out / "checkpoint.pt", map_location=device, weights_only=True))
-    log = RunLog(out, config.log_every)
+    log = RunLog(out, config.log_every, trainer.step)
     examples = read_examples(release, with_clean=config.clean_images)
     if config.labels == "shuffled":
         examples = shuffled(examples, config.seed)

@@ -21,15 +21,15 @@ from ru1_app.domain import Condition, Question
 from ru1_app.images import Image8
 from ru1_app.models.base import Answerer, AnswerRequest
 from ru1_app.scenes import HELD_OUT_SEED, Scene, questions_for, render, sample_scene
-from ru1_app.training.config import TRAINED
+from ru1_app.training.config import REPORTED
 
 Views = Callable[[Scene, Image8], Sequence[Image8]]
 _CHUNK = 8  # scenes held at once
 
 
 def mid_corruption(scene: Scene, image: Image8) -> Image8:
-    """The scene under one of the corruptions at mid severity; which one follows from its seed."""
-    name = TRAINED[scene.seed % len(TRAINED)]
+    """The scene under one of the corruptions of `REPORTED` at mid severity; which one follows from its seed."""
+    name = REPORTED[scene.seed % len(REPORTED)]
     return corrupt(image, CorruptionSpec.of(name, LEVELS["mid"], scene.seed % 2**31))
 
 

@@ -1,4 +1,4 @@
-"""Measures a recoverer on photos it never saw: every corruption at low, mid and high, and clean input.
+"""Measures a recoverer on photos it never saw: the corruptions of `REPORTED` at low, mid and high, and clean input.
 
     python -m ru1_app.training.eval_recoverer --model DIR --photos DIR [--every 1] [--write]
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from ru1_app.models.embedded.adapter import load
 from ru1_app.scoring.base import Pair
 from ru1_app.scoring.psnr import PsnrScorer
 from ru1_app.scoring.ssim import SSIM
-from ru1_app.training.config import TRAINED
+from ru1_app.training.config import REPORTED
 from ru1_app.training.data import SUFFIXES
 
 SCORERS = (SSIM, PsnrScorer())
@@ -98,7 +99,7 @@ def evaluate(recoverer: Recoverer, photos: Sequence[Image8], *, steps: int = 1) 
     """All cells, the means over the corruptions per level, clean input, and the map's correlation."""
     unsure = Correlation()
     cells: dict[str, dict[str, Any]] = {}
-    for name in tqdm(TRAINED, unit="corruption"):
+    for name in tqdm(REPORTED, unit="corruption"):
         cells[name] = {
             level: measure(recoverer, photos, CorruptionStep(name, severity), steps, unsure if level == "mid" else None)
             for level, severity in LEVELS.items()
@@ -125,12 +126,12 @@ def evaluate(recoverer: Recoverer, photos: Sequence[Image8], *, steps: int = 1) 
 
 
 def table(result: dict[str, Any]) -> str:
-    """The result as a Markdown table for the model card."""
+    """The result as a Markdown table for the model card; PSNR is inf where no photo was changed at all."""
     lines = ["| corruption | " + " | ".join(f"SSIM {x} | PSNR {x}" for x in LEVELS) + " |", "|---" * 7 + "|"]
     for name, levels in result["corruptions"].items():
         cells = [
             f"{row['ssim_corrupted']:.3f} → {row['ssim_recovered']:.3f} | "
-            f"{row['psnr_corrupted']:.1f} → {row['psnr_recovered']:.1f}"
+            f"{row.get('psnr_corrupted', math.inf):.1f} → {row.get('psnr_recovered', math.inf):.1f}"
             for row in levels.values()
         ]
         lines.append(f"| `{name}` | " + " | ".join(cells) + " |")

@@ -17,13 +17,17 @@ def join(general: Path, deblocker: Path, out: Path) -> None:
     """Write a recoverer that leaves images that are cut into blocks to the second one.
 
     Raises:
-        InvalidInput: the networks are of different shapes, or one is joined already.
+        InvalidInput: the networks are of different shapes, one is joined already, or they see blocks themselves.
     """
-    one, two = (SourceFlowPipeline.from_pretrained(path, torch_dtype=torch.float32) for path in (general, deblocker))
+    one, two = (SourceFlowPipeline.from_pretrained(path, dtype=torch.float32) for path in (general, deblocker))
     shapes = [{name: value.shape for name, value in pipeline.net.state_dict().items()} for pipeline in (one, two)]
     if one.net.deblocker is not None or shapes[0] != shapes[1]:
         raise InvalidInput(
             f"{general} and {deblocker} cannot be joined: they are of different shapes, or joined already."
+        )
+    if one.net.config.sees_blocks:
+        raise InvalidInput(
+            f"{general} sees blocks itself and needs no second network. Join networks trained with sees_blocks=false."
         )
     net = RecoveryNet.from_config(one.net.config, with_deblocker=True)
     net.load_state_dict(one.net.state_dict(), strict=False)

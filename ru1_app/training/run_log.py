@@ -12,23 +12,34 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from ru1_app.files import write_whole
+
 
 class RunLog:
-    """Means of named values over every `every` steps. A resumed run goes on in the same files."""
+    """Means of named values over every `every` steps. A run that goes on after `step` does so in the same files.
 
-    def __init__(self, folder: Path, every: int) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._folder, self._every = folder, every
+    What they hold of later steps, from a run that was killed after its last checkpoint, is dropped. A `silent` log
+    writes nothing: of processes that train together only one keeps the log.
+    """
+
+    def __init__(self, folder: Path, every: int, step: int, *, silent: bool = False) -> None:
+        self._folder, self._every, self._silent = folder, every, silent
         self._sums: dict[str, float | Tensor] = {}
         self._count = 0
         self._board: Any = None
+        if silent:
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        _drop_later(folder / "log.csv", step)
         if find_spec("tensorboard") is not None:
             from torch.utils.tensorboard import SummaryWriter
 
-            self._board = SummaryWriter(str(folder / "tensorboard"))
+            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
 
     def add(self, step: int, values: Mapping[str, float | Tensor]) -> None:
         """One step's values; every so often their means become a row. Until then nothing waits for a device."""
+        if self._silent:
+            return
         self._sums = {name: self._sums.get(name, 0.0) + value for name, value in values.items()}
         self._count += 1
         if step % self._every:
@@ -47,6 +58,8 @@ class RunLog:
 
     def samples(self, step: int, *columns: Tensor) -> None:
         """A row for each image: the columns [N, 3, H, W] in [0, 1] side by side, as PNG (and in TensorBoard)."""
+        if self._silent:
+            return
         grid = np.concatenate([np.concatenate(list(_pixels(column)), 0) for column in columns], 1)
         folder = self._folder / "samples"
         folder.mkdir(exist_ok=True)
@@ -65,6 +78,19 @@ def read_log(path: Path) -> dict[str, list[float]]:
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     return {name: [float(row[name]) for row in rows] for name in rows[0]} if rows else {}
+
+
+def _drop_later(path: Path, step: int) -> None:
+    """Keep the rows of a `log.csv` up to a step; a row that was cut off while it was written is a later one."""
+    if not path.exists():
+        return
+    header, *rows = path.read_bytes().splitlines(keepends=True) or [b""]
+    whole = [row for row in rows if row.count(b",") == header.count(b",")]
+    kept = [row for row in whole if int(row.partition(b",")[0]) <= step]
+    if kept:
+        write_whole(path, b"".join([header, *kept]))
+    else:
+        path.unlink()
 
 
 def _pixels(images: Tensor) -> Any:

@@ -5,7 +5,8 @@
     accelerate launch -m ru1_app.training.sft --photos DIR --out runs/sft  # several GPUs, bf16
 
 The out folder holds `checkpoint.pt` (to resume), `log.csv`, `tensorboard/`, `samples/` (corrupted, recovered, clean)
-and `model/`, a diffusers folder of the averaged weights that the app loads as it is.
+and `model/`, a diffusers folder of the averaged weights that the app loads as it is. Of several processes the main one
+writes them.
 """
 
 from __future__ import annotations
@@ -29,9 +30,10 @@ from ru1_app.images import Image8
 from ru1_app.models.embedded.net import RecoveryNet
 from ru1_app.training.config import STILL, load_config
 from ru1_app.training.data import CorruptedCrops, Mix, load_photos, load_scenes, loader
+from ru1_app.training.ema import follow, risen
 from ru1_app.training.losses import charbonnier, scale_nll, ssim
 from ru1_app.training.run_log import RunLog
-from ru1_app.training.weights import follow, risen, save_pipeline, start_from
+from ru1_app.training.weights import save_pipeline, start_from
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ class Trainer:
         self.accelerator.clip_grad_norm_(self.net.parameters(), 0.5)
         self.optimizer.step()
         self.step += 1
-        follow(self.average, self.net, risen(self.config.ema, self.step))
+        follow(self.average.state_dict(), self.net.state_dict(), risen(self.config.ema, self.step))
         return {name: value.detach() for name, value in parts.items()}
 
     def _losses(self, corrupted: Tensor, clean: Tensor, thumbs: Tensor) -> dict[str, Tensor]:
@@ -176,13 +178,13 @@ class Trainer:
 
     def _resume(self, optimizer: torch.optim.Optimizer) -> None:
         path = self.out / "checkpoint.pt"
-        state: dict[str, Any] = torch.load(path, map_location=self.accelerator.device, weights_only=True)
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
         optimizer.load_state_dict(state["optimizer"])
         self.step, self.seconds = state["step"], state["seconds"]
         if "random" in state and self.accelerator.num_processes == 1:
-            torch.set_rng_state(state["random"].cpu())
+            torch.set_rng_state(state["random"])
 
 
 SHOWN = 999_999  # the step whose batch the sample grids show, in every run
@@ -214,13 +216,13 @@ def train(
     config: SftConfig, photos: Path, out: Path, *, device: str = "cpu", scenes: int = 300, init: Path | None = None
 ) -> None:
     """Train until `config.steps` or `config.seconds`, resuming from `out` if it holds a checkpoint."""
-    log = RunLog(out, config.log_every)
     accelerator = Accelerator(cpu=device == "cpu", mixed_precision="bf16" if device == "cuda" else "no")
     if config.seconds and accelerator.num_processes > 1:
         raise InvalidInput("Processes that train together must end at one step. Set seconds=0 and give steps.")
     trainer = Trainer(config, out, accelerator, init)
+    log = RunLog(out, config.log_every, trainer.step, silent=not accelerator.is_main_process)
     pool = Pool(
-        load_photos(photos, max(96, config.crop, config.crop_late)),
+        load_photos(photos, max(config.crop, config.crop_late)),
         load_scenes(scenes) if config.scene_share > 0 else [],
     )
     shown = next(iter(corrupted_crops(config, pool, SHOWN, True)))

@@ -38,22 +38,25 @@ READ = (
 REASON = (*READ[:6], "lr=2e-3", "steps=50", "ema=0.9", "checkpoint_every=50", "warmup=5")
 POOL = 16  # scenes
 EXAMINED = 24  # crops that the reward is measured on, before and after
+STANDARD_ERRORS = 2  # by which their mean reward has to rise
 
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """One thing that a stage should have moved: `before` and `after`, and which way is better."""
+    """One thing that a stage should have moved: `before` and `after`, which way is better, and what would be chance."""
 
     stage: str
     name: str
     before: float
     after: float
     higher_is_better: bool
+    chance: float = 0.0
 
     @property
     def passed(self) -> bool:
-        """Whether it moved the right way."""
-        return (self.after > self.before) is self.higher_is_better and self.after != self.before
+        """Whether it moved the right way, by more than chance."""
+        moved = self.after - self.before
+        return (moved if self.higher_is_better else -moved) > self.chance
 
     def __str__(self) -> str:
         told = "learned" if self.passed else "DID NOT LEARN"
@@ -95,18 +98,19 @@ def _stage_two(out: Path) -> Iterator[Learned]:
     trainer = rl.Trainer(net, rl.policy_of(config, 0.05), reward, config)
     examined = next(inputs_of(config, out / "photos", 1_000_000, "cpu", count=EXAMINED))
 
-    def judged() -> dict[str, float]:
+    def judged() -> torch.Tensor:
         with torch.no_grad():
             y = examined.corrupted
             clean = net(y, y, torch.ones(len(y)), examined.thumbnails).clean.clamp(0, 1)
-        return {name: float(value.mean()) for name, value in reward(clean, examined.clean).items()}
+        return reward(clean, examined.clean)["total"]
 
     before = judged()
     for report in rl.run(trainer, inputs_of(config, out / "photos", 0, "cpu"), out / "rl"):
         assert np.isfinite(report.norm)
     after = judged()
     save_pipeline(net, 0.05, out / "rl/model")
-    yield Learned("stage II", "reward", before["total"], after["total"], True)
+    chance = STANDARD_ERRORS * float((after - before).std()) / EXAMINED**0.5
+    yield Learned("stage II", "reward", float(before.mean()), float(after.mean()), True, chance)
 
 
 def _stage_three(out: Path) -> Iterator[Learned]:

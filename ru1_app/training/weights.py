@@ -8,7 +8,6 @@ from pathlib import Path
 import torch
 from diffusers.schedulers import FlowMatchEulerDiscreteScheduler
 from safetensors.torch import load_file
-from torch import nn
 
 from ru1_app.errors import InvalidInput
 from ru1_app.models.embedded.net import RecoveryNet
@@ -29,17 +28,6 @@ def start_from(net: RecoveryNet, folder: Path) -> None:
     if wrong or any(not name.startswith("local.") for name in own.keys() - state.keys()):
         raise InvalidInput(f"The model in {folder} is of another shape than the configuration; {wrong[:3]} do not fit.")
     net.load_state_dict(state, strict=False)
-
-
-@torch.no_grad()
-def follow(average: nn.Module, net: nn.Module, keep: float) -> None:
-    """Move an exponential moving average of weights on: `keep` of itself, the rest of the net."""
-    torch._foreach_lerp_(list(average.parameters()), list(net.parameters()), 1 - keep)
-
-
-def risen(ema: float, step: int) -> float:
-    """How much an average keeps of itself at a step: little at first, or it would long be that of the random start."""
-    return min(ema, (1 + step) / (10 + step))
 
 
 def save_pipeline(net: RecoveryNet, source_noise: float, folder: Path) -> None:

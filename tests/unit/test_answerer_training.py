@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import re
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,19 +15,23 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ru1_app.corruptions import CORRUPTIONS
 from ru1_app.domain import Answered
-from ru1_app.errors import InvalidInput, Unavailable
-from ru1_app.models.base import Recoverer
+from ru1_app.errors import InvalidInput, ModelFailed, Unavailable
+from ru1_app.models.base import Recovered, Recoverer, RecoverRequest
 from ru1_app.models.embedded.adapter import load
 from ru1_app.models.trace import LEVELS, SO, Level
 from ru1_app.scenes import sample_scene
 from ru1_app.scenes.evidence import THINGS
-from ru1_app.training.answerer import AnswererConfig, Run, packed_mask
+from ru1_app.training import calibrate as calibrate_module
+from ru1_app.training.answerer import AnswererConfig, Run, main, packed_mask
 from ru1_app.training.answerer_build import SIDE, build_tokenizer
 from ru1_app.training.answerer_data import CLEAR, MORE_POSITIONS, Asker, Scenes, Shares, View
-from ru1_app.training.answerer_pool import Pool, draw_spec, make
-from ru1_app.training.calibrate import Judged, calibration_error, fitted, shares_of, tempered
+from ru1_app.training.answerer_pool import Pool, draw_spec, ensure, make
+from ru1_app.training.calibrate import Judged, calibrate, calibration_error, fitted, shares_of, tempered
 from ru1_app.training.config import load_config
+from tests.fakes import FakeRecoverer
+from tests.tiny_recoverer import make_tiny_recoverer
 
 WEIGHTS = {"level": 0.5, "caption": 0.25, "end": 0.125}
 ROOT = Path(__file__).parents[2]
@@ -111,6 +118,49 @@ def test_a_folder_without_a_pool_is_refused(tmp_path: Path) -> None:
         Run(config, tmp_path, None, None)
 
 
+def test_a_pool_of_another_recoverer_is_not_taken(tmp_path: Path) -> None:
+    made = {"recoverer": "abc", "count": 8, "seed": 0}
+    (tmp_path / "pool").mkdir()
+    (tmp_path / "pool/pool.json").write_text(json.dumps(made), "utf-8")
+    other = make_tiny_recoverer(tmp_path / "other")
+    words = ["--pool", str(tmp_path / "pool"), "--recoverer", str(other), "--out", str(tmp_path / "out")]
+    with pytest.raises(InvalidInput, match=rf"'abc', not of '{load(other).ref.revision}'.*another --pool"):
+        main([*words, "--config", str(ROOT / "ru1_app/training/reason.toml")])
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_pool_is_made_once_and_what_differs_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for count in (2, 2, 3):
+        ensure(tmp_path, FakeRecoverer(), count)
+    assert len(Pool(tmp_path)) == 2
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{tmp_path} holds 2 scenes of seed 0 already and stays as it is."
+    ]
+
+
+def test_a_resumed_training_goes_on_with_its_weights_average_and_optimiser(tmp_path: Path) -> None:
+    small = ["vision_width=24", "vision_depths=[1,1,1]", "text_width=64", "text_depth=2", "text_heads=2",
+             "dense_steps=1", "frozen_until=0", "steps=9", "warmup=1", "ema=0.5"]  # fmt: skip
+    config = load_config(AnswererConfig, ROOT / "ru1_app/training/answerer.toml", small)
+    torch.manual_seed(0)
+    whole = Run(config, tmp_path, None, None)
+    data = Scenes(Asker(whole.tokenizer, config.said), config.shares, None, seed=0, start=0, batch=2)
+    for step in range(2):
+        whole.update(data.batch(step))
+    whole.save()
+    resumed = Run(config, tmp_path, None, None)  # its own random weights give way
+    assert resumed.step == 2
+    expected, found = (run.update(data.batch(2))[0] for run in (whole, resumed))
+    assert found == pytest.approx(expected, rel=1e-5)
+    for one, other in ((whole.trainer.state_dict(), resumed.trainer.state_dict()), (whole.average, resumed.average)):
+        for name, value in one.items():
+            torch.testing.assert_close(other[name], value, rtol=1e-4, atol=1e-6)
+    moments, again = (run.optimiser.state_dict()["state"] for run in (whole, resumed))
+    assert all(torch.equal(values["step"], again[number]["step"]) for number, values in moments.items())
+    name = "lm_head.weight" if "lm_head.weight" in whole.average else next(iter(whole.average))
+    assert not torch.equal(whole.average[name], whole.trainer.model.state_dict()[name])
+
+
 def test_specs_of_a_pool_are_drawn_from_the_seed() -> None:
     scene = sample_scene(4)
     specs = [draw_spec(scene, np.random.default_rng(seed)) for seed in range(60)]
@@ -168,3 +218,41 @@ def test_the_temperature_of_an_overconfident_answerer_is_found() -> None:
     temperature = fitted(judged)
     assert temperature == pytest.approx(3.0, rel=0.12)
     assert calibration_error(judged, temperature) < 0.03 < calibration_error(judged, 1.0)
+
+
+@pytest.fixture
+def answerer(tmp_path: Path) -> Path:
+    """A copy of the shipped answerer's folder."""
+    return Path(shutil.copytree(ROOT / "assets/models/answerer", tmp_path / "answerer"))
+
+
+@pytest.mark.weights
+def test_a_calibration_writes_its_temperature_at_the_end(answerer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = json.loads((answerer / "scope.json").read_text("utf-8"))
+    monkeypatch.setattr(calibrate_module, "CORRUPTIONS", {"fog": CORRUPTIONS["fog"]})
+    found = calibrate(answerer, FakeRecoverer(), 2)
+    after = json.loads((answerer / "scope.json").read_text("utf-8"))
+    assert found == {"temperature": after["temperature"], **after["calibration_error"]}
+    assert {**before, **{name: after[name] for name in ("temperature", "calibration_error")}} == after
+    assert after["calibration_error"]["replies"] > 10
+    assert sorted(path.name for path in answerer.iterdir()) == sorted(
+        path.name for path in (ROOT / "assets/models/answerer").iterdir()
+    )
+
+
+@pytest.mark.weights
+def test_a_calibration_that_is_cut_leaves_the_model_as_it_was(answerer: Path) -> None:
+    class Failing(FakeRecoverer):
+        def recover(self, request: RecoverRequest) -> Iterator[Recovered]:
+            raise ModelFailed("It fails. Try another.")
+
+    before = (answerer / "scope.json").read_bytes()
+    with pytest.raises(ModelFailed):
+        calibrate(answerer, Failing(), len(CORRUPTIONS) + 1)
+    assert (answerer / "scope.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("scenes", [0, len(CORRUPTIONS)])
+def test_a_calibration_needs_scenes_to_measure_on(tmp_path: Path, scenes: int) -> None:
+    with pytest.raises(InvalidInput, match=f"more than {len(CORRUPTIONS)}"):
+        calibrate(tmp_path, FakeRecoverer(), scenes)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
 
 from ru1_app.config import Settings
 from ru1_app.corruptions import CorruptionSpec, corrupt
@@ -23,19 +24,14 @@ from ru1_app.training.data import CorruptedCrops, Mix, loader
 from ru1_app.training.join import join
 from ru1_app.training.run_log import read_log
 from ru1_app.training.sft import SftConfig, train
+from ru1_app.training.sft import Trainer as SftTrainer
 from ru1_app.training.weights import save_pipeline, start_from
+from tests.tiny_recoverer import make_tiny_recoverer
 
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random network of the real kind, saved as the trainer saves it."""
-    torch.manual_seed(0)
-    net = RecoveryNet((8, 16, 16, 16), (1, 1, 1, 1), (1, 1, 1))
-    for parameter in net.parameters():
-        parameter.data += 0.02 * torch.randn_like(parameter)
-    folder = tmp_path_factory.mktemp("tiny")
-    save_pipeline(net, 0.05, folder)
-    return folder
+    return make_tiny_recoverer(tmp_path_factory.mktemp("tiny"))
 
 
 @pytest.fixture(scope="module")
@@ -98,10 +94,31 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load(tmp_path)
 
 
-def test_a_crop_and_its_image_share_the_context() -> None:
+def test_a_thumbnail_has_one_size_and_flat_images_no_detail() -> None:
     image = torch.rand(1, 3, 40, 60)
     assert thumbnail(image).shape == (1, 8, 48, 48)
     assert torch.allclose(thumbnail(torch.full((1, 3, 40, 60), 0.5))[:, 3:6], torch.zeros(1, 3, 48, 48))
+
+
+def test_a_crop_and_its_image_share_the_context(photo: Image8) -> None:
+    wholes: list[torch.Tensor] = []
+
+    class Remembering(CorruptedCrops):
+        def _damage(self, clean: Image8, rng: np.random.Generator) -> Image8:
+            damaged = super()._damage(clean, rng)
+            wholes.append(torch.tensor(damaged).permute(2, 0, 1)[None] / 255)
+            return damaged
+
+    mix = Mix(clean=0.0, second=0.0, scene=0.0, aligned=1.0, weights={"gaussian_noise": 1.0, "low_light": 1.0})
+    data = Remembering([photo, photo[:180, :200]], [], mix, batch=12, per_image=4, crop=64, seed=0)
+    corrupted, _, thumbs = next(iter(data))
+    assert len(wholes) == 3
+    for k, (crop, thumb) in enumerate(zip(corrupted, thumbs, strict=True)):
+        whole = wholes[k // 4]
+        windows = whole[0].unfold(1, 64, STRIDE).unfold(2, 64, STRIDE)  # [3, rows, columns, 64, 64]
+        assert bool((windows == crop[:, None, None]).all(4).all(3).all(0).any())  # it is cut from there
+        assert torch.equal(thumb, thumbnail(whole)[0])
+        assert not torch.allclose(thumb, thumbnail(crop[None])[0], atol=1e-2)
 
 
 def test_images_that_are_cut_into_blocks_are_told_from_others(photo: Image8) -> None:
@@ -132,6 +149,15 @@ def test_a_joined_recoverer_gives_each_image_to_the_network_that_it_is_for(tiny:
         assert torch.allclose(made[part][1::2], theirs[part][1::2], atol=1e-3)
     with pytest.raises(InvalidInput, match="joined already"):
         join(tmp_path / "joined", tiny, tmp_path / "again")
+
+
+def test_networks_that_see_blocks_themselves_are_not_joined(tmp_path: Path) -> None:
+    net = RecoveryNet((8, 16, 16, 16), (1, 1, 1, 1), (1, 1, 1), sees_blocks=True)
+    for name in ("general", "deblocker"):
+        save_pipeline(net, 0.05, tmp_path / name)
+    with pytest.raises(InvalidInput, match="sees_blocks=false"):
+        join(tmp_path / "general", tmp_path / "deblocker", tmp_path / "joined")
+    assert not (tmp_path / "joined").exists()
 
 
 def test_training_goes_on_from_a_model_without_local_colour(tiny: Path, tmp_path: Path) -> None:
@@ -193,17 +219,45 @@ def test_the_predicted_scale_is_best_at_the_true_error() -> None:
     assert min(at, key=at.__getitem__) == 0.2
 
 
+def sft_config(*changes: str) -> SftConfig:
+    """A recipe for a network of next to nothing."""
+    small = ["widths=[8,8,8,8]", "encoder_blocks=[1,1,1,1]", "decoder_blocks=[1,1,1]", "batch=4", "crop=32",
+             "crop_late=48", "scene_share=0.0", "checkpoint_every=2", "log_every=1", "warmup=1"]  # fmt: skip
+    return load_config(SftConfig, Path(train.__code__.co_filename).with_suffix(".toml"), [*small, *changes])
+
+
+def test_a_resumed_training_goes_on_with_its_weights_and_its_optimizer(tmp_path: Path) -> None:
+    """Compared with the run that was not cut: its draws of noise go on, too."""
+    clean = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    batch = (0.5 * clean, clean, thumbnail(0.5 * clean))
+    whole = SftTrainer(sft_config("steps=9"), tmp_path, Accelerator(cpu=True))
+    for _ in range(2):
+        whole.update(*batch)
+    whole.save()
+    there = whole.net.stem.weight.detach().clone()
+    expected = [float(whole.update(*batch)["l1"]) for _ in range(2)]
+    resumed = SftTrainer(sft_config("steps=9"), tmp_path, Accelerator(cpu=True))
+    assert resumed.step == 2
+    assert torch.equal(resumed.net.stem.weight, there)
+    assert [float(resumed.update(*batch)["l1"]) for _ in range(2)] == pytest.approx(expected, rel=1e-5)
+    assert (resumed.step, whole.step) == (4, 4)
+    for part in ("net", "average"):
+        for name, value in getattr(whole, part).state_dict().items():
+            torch.testing.assert_close(getattr(resumed, part).state_dict()[name], value, rtol=1e-4, atol=1e-6)
+    kept, lost = (trainer.optimizer.state_dict()["state"] for trainer in (whole, resumed))
+    for number, moments in kept.items():
+        for name, value in moments.items():
+            torch.testing.assert_close(lost[number][name], value, rtol=1e-3, atol=1e-6)
+
+
 def test_training_learns_resumes_and_writes_a_model(tmp_path: Path) -> None:
     from ru1_app.images import write_png
 
     rng = np.random.default_rng(0)
     for k in range(3):
         write_png(tmp_path / f"photos/{k}.png", rng.integers(0, 256, (100, 120, 3), dtype=np.uint8))
-    small = ["widths=[8,8,8,8]", "encoder_blocks=[1,1,1,1]", "decoder_blocks=[1,1,1]", "batch=4", "crop=32",
-             "crop_late=48", "scene_share=0.0", "checkpoint_every=2", "log_every=1", "warmup=1"]  # fmt: skip
-    path = Path(train.__code__.co_filename).with_suffix(".toml")
     for steps in (2, 4):
-        train(load_config(SftConfig, path, [*small, f"steps={steps}"]), tmp_path / "photos", tmp_path / "out")
+        train(sft_config(f"steps={steps}"), tmp_path / "photos", tmp_path / "out")
     log = read_log(tmp_path / "out/log.csv")
     assert log["step"] == [1, 2, 3, 4]
     assert all(len(log[name]) == 4 for name in ("l1", "ssim", "nll", "gain"))

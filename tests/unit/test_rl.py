@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -19,10 +20,11 @@ from ru1_app.rewards import Folders, WeightedReward, names, register, reward_of
 from ru1_app.training.config import load_config
 from ru1_app.training.rl import trainer as trainer_module
 from ru1_app.training.rl.objective import advantages, divergence, objective
-from ru1_app.training.rl.policy import Inputs, Policy
-from ru1_app.training.rl.scale import ScalePolicy
+from ru1_app.training.rl.policy import Inputs, Policy, Rollout
+from ru1_app.training.rl.scale import FAINT, ScalePolicy
 from ru1_app.training.rl.sde import SdePolicy
 from ru1_app.training.rl.trainer import RlConfig, Trainer, run
+from ru1_app.training.run_log import read_log
 
 SIDE = 8
 TARGET = 0.7
@@ -45,7 +47,7 @@ class Toy(nn.Module):
 
 def inputs(count: int = 4) -> Inputs:
     shape = (count, 3, SIDE, SIDE)
-    return Inputs(torch.full(shape, 0.5), torch.full(shape, TARGET), torch.zeros(count, 6, 48, 48))
+    return Inputs(torch.full(shape, 0.5), torch.full(shape, TARGET), torch.zeros(count, 8, 48, 48))
 
 
 def nearness(recovered: Tensor, clean: Tensor, corrupted: Tensor | None = None) -> Tensor:
@@ -142,6 +144,125 @@ def test_the_gradient_is_that_of_finite_differences(policy: Policy) -> None:
     assert float(net.level.grad) != 0
 
 
+CELL = 4
+THEIRS, OWN = 0.1 * torch.randn(2, 3, 3 * CELL, 4 * CELL, generator=torch.Generator().manual_seed(5)).double()
+
+
+class Textured(nn.Module):
+    """Predicts a colour, some of the corrupted image's detail and some of a texture of its own: three numbers."""
+
+    def __init__(self, level: float = 0.02, theirs: float = 0.6, own: float = 0.5) -> None:
+        super().__init__()
+        values = (level, theirs, own)
+        self.level, self.theirs, self.own = (nn.Parameter(torch.tensor(each).double()) for each in values)
+
+    def forward(self, x: Tensor, corrupted: Tensor, time: Tensor, thumbnail: Tensor) -> Prediction:
+        clean = 0.5 + self.level + self.theirs * (corrupted - 0.5) + self.own * OWN
+        return Prediction(clean, torch.full_like(x[:, :1, ::4, ::4], math.log(0.01)))
+
+
+def textured(clean: Tensor | None = None) -> Inputs:
+    corrupted = 0.5 + torch.stack([THEIRS, THEIRS.flip(2)])
+    return Inputs(corrupted, corrupted if clean is None else clean, torch.zeros(2, 8, 48, 48).double())
+
+
+def upsampled(cells: Tensor) -> Tensor:
+    return F.interpolate(cells, scale_factor=CELL, mode="bilinear", align_corners=False)
+
+
+def colours(image: Tensor) -> Tensor:
+    """Mean colours [3, h, w] of the cells of an image [3, H, W]."""
+    return image.unflatten(2, (-1, CELL)).unflatten(1, (-1, CELL)).mean((2, 4))
+
+
+def share(change: Tensor, direction: Tensor) -> Tensor:
+    """How much of a direction is in a change, [h, w]: least squares in each cell, damped where it is faint."""
+    rows, columns = (side // CELL for side in change.shape[1:])
+    found = torch.empty(rows, columns).double()
+    for i in range(rows):
+        for j in range(columns):
+            a, b = (x[:, i * CELL : i * CELL + CELL, j * CELL : j * CELL + CELL].flatten() for x in (change, direction))
+            found[i, j] = (a @ b) / (b @ b + CELL**2 * FAINT)
+    return found
+
+
+def details(clean: Tensor, corrupted: Tensor) -> tuple[Tensor, Tensor]:
+    """An image's own detail, and what the corrupted one has more of that is not along it; [3, H, W] each."""
+    own, theirs = (image - upsampled(colours(image)[None])[0] for image in (clean, corrupted))
+    along = share(theirs - own, own).repeat_interleave(CELL, 0).repeat_interleave(CELL, 1)
+    return own, theirs - own - along * own
+
+
+def drawn(net: nn.Module, group: int = 6) -> Rollout:
+    return ScalePolicy(CELL, 1.0, 0.1).sample(net, textured(), group, torch.Generator().manual_seed(4))
+
+
+def predicted(net: nn.Module) -> Tensor:
+    asked = textured()
+    clean: Tensor = net(asked.corrupted, asked.corrupted, torch.ones(2), asked.thumbnails).clean.detach()
+    return clean
+
+
+@pytest.mark.parametrize("moved", [{}, {"theirs": 0.75}, {"own": 0.35}, {"level": 0.03, "theirs": 0.5, "own": 0.6}])
+def test_colours_and_details_are_weighed_as_normal_distributions(moved: dict[str, float]) -> None:
+    """Under the weights that drew, and under others that have more or less of a detail."""
+    rollout, now = drawn(Textured()), Textured(**moved)
+    found = ScalePolicy(CELL, 1.0, 0.1).evaluate(now, rollout).log_probs
+    std = torch.tensor([0.01] * 3 + [0.1] * 2).double()[:, None, None]
+    for n, (before, after, corrupted) in enumerate(
+        zip(predicted(Textured()), predicted(now), textured().corrupted, strict=True)
+    ):
+        shares = [share(after - before, direction) for direction in details(before, corrupted)]
+        mean = torch.cat([colours(after), torch.stack(shares)])
+        expected = torch.distributions.Normal(mean, std).log_prob(rollout.states[n]).flatten(1).mean(1)
+        torch.testing.assert_close(found[n, :, 0], expected, rtol=1e-6, atol=1e-6)
+    assert torch.allclose(found, rollout.log_probs) is (not moved)
+
+
+def test_draws_change_colour_own_detail_and_the_corrupted_images_detail() -> None:
+    rollout = drawn(Textured())
+    for n, (clean, corrupted) in enumerate(zip(predicted(Textured()), textured().corrupted, strict=True)):
+        own, other = details(clean, corrupted)
+        for image, action in zip(rollout.images[n], rollout.states[n], strict=True):
+            colour = upsampled((action[:3] - colours(clean))[None])[0]
+            more, taken = upsampled(action[None, 3:])[0]
+            torch.testing.assert_close(image, clean + colour + more * own + taken * other, rtol=1e-6, atol=1e-6)
+            assert (more * own).abs().mean() > 1e-3
+            assert (taken * other).abs().mean() > 1e-3
+
+
+def test_the_gradient_reaches_what_changes_the_detail() -> None:
+    net, rollout = Textured(), drawn(Textured())
+    gain = advantages(torch.randn(2, 6, generator=torch.Generator().manual_seed(3)).double())
+
+    def loss() -> Tensor:
+        current = ScalePolicy(CELL, 1.0, 0.1).evaluate(net, rollout)
+        return objective(current, rollout.log_probs, gain, clip=0.2, reference=None, beta=0.0).loss
+
+    loss().backward()
+    for parameter in net.parameters():
+        there = []
+        for step in (1e-6, -1e-6):
+            with torch.no_grad():
+                parameter += step
+                there.append(float(loss()))
+                parameter -= step
+        assert float(parameter.grad) == pytest.approx((there[0] - there[1]) / 2e-6, rel=1e-4, abs=1e-8)
+        assert abs(float(parameter.grad)) > 1e-4
+
+
+@pytest.mark.parametrize("name", ["theirs", "own"])
+@pytest.mark.parametrize("target", [0.3, 0.9])
+def test_training_gives_more_or_less_of_a_detail_as_is_rewarded(name: str, target: float) -> None:
+    clean = predicted(Textured(**{name: target}))
+    config = replace(CONFIG, lr=0.01, group=16, clip=0.2, beta=0.0, warmup=1)
+    reward = WeightedReward({"toy": (nearness, 1.0)})
+    trainer = Trainer(Textured(), ScalePolicy(CELL, 1.0, 0.1), reward, config)
+    for _ in range(60):
+        trainer.update(textured(clean))
+    assert float(getattr(trainer.net, name).detach()) == pytest.approx(target, abs=0.1)
+
+
 @pytest.mark.parametrize("noise", [0.3, 1.0, 1.5])
 def test_the_sde_keeps_the_marginals_of_the_ode(noise: float) -> None:
     """Clean values ~ N(0.6, 0.1^2) given a corrupted 0.5: then the best prediction, and every marginal, are known."""
@@ -154,7 +275,7 @@ def test_the_sde_keeps_the_marginals_of_the_ode(noise: float) -> None:
             gain = (1 - t) * std**2 / variance
             return Prediction(mean + gain * (x - (1 - t) * mean - t * corrupted), x[:, :1, ::4, ::4])
 
-    asked = Inputs(torch.full((1, 3, 16, 16), y), torch.zeros(1, 3, 16, 16), torch.zeros(1, 6, 48, 48))
+    asked = Inputs(torch.full((1, 3, 16, 16), y), torch.zeros(1, 3, 16, 16), torch.zeros(1, 8, 48, 48))
     states = SdePolicy(steps, noise, sigma).sample(Exact(), asked, 32, torch.Generator().manual_seed(0)).states
     for step in (steps // 4, steps // 2, 3 * steps // 4, steps - 1):
         t = 1 - step / steps
@@ -202,6 +323,33 @@ def test_a_resumed_run_is_the_run_that_was_not_cut() -> None:
     assert resumed.iteration == 6
     assert torch.equal(resumed.net.level, whole.net.level)
     assert torch.equal(resumed.average.level, whole.average.level)
+
+
+def test_seconds_count_on_after_a_resume(tmp_path: Path) -> None:
+    """Half of the time was spent before; a checkpoint of old, which does not say how much, counts as none."""
+    first = toy_trainer(ScalePolicy(4, 1.0, 0.1), nearness, iterations=3)
+    list(run(first, endless(), tmp_path))
+    spent = first.seconds
+    assert spent > 0
+    resumed, old = (toy_trainer(ScalePolicy(4, 1.0, 0.1), nearness, iterations=99, seconds=spent) for _ in range(2))
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    resumed.resume(state)
+    assert resumed.seconds == spent
+    assert list(run(resumed, endless(), tmp_path)) == []
+    old.resume({name: value for name, value in state.items() if name != "seconds"})
+    assert len(list(run(old, endless(), tmp_path))) >= 1
+    assert old.seconds >= spent
+
+
+def test_a_killed_runs_later_rows_do_not_stay(tmp_path: Path) -> None:
+    changes = {"iterations": 6, "checkpoint_every": 4, "log_every": 1}
+    killed = run(toy_trainer(ScalePolicy(4, 1.0, 0.1), nearness, **changes), endless(), tmp_path)
+    for _ in range(5):
+        next(killed)
+    resumed = toy_trainer(ScalePolicy(4, 1.0, 0.1), nearness, **changes)
+    resumed.resume(torch.load(tmp_path / "checkpoint.pt", weights_only=True))
+    assert len(list(run(resumed, endless(), tmp_path))) == 2
+    assert read_log(tmp_path / "log.csv")["step"] == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_policy_of_another_name_is_refused() -> None:

@@ -22,3 +22,10 @@ def test_every_stage_learns(tmp_path: Path) -> None:
 ])  # fmt: skip
 def test_standing_still_is_not_learning(before: float, after: float, higher: bool, passed: bool) -> None:
     assert Learned("stage I", "x", before, after, higher).passed is passed
+
+
+@pytest.mark.parametrize(("after", "higher", "passed"), [
+    (0.16, True, True), (0.14, True, False), (0.04, False, True), (0.06, False, False), (0.04, True, False),
+])  # fmt: skip
+def test_what_may_be_chance_is_not_learning(after: float, higher: bool, passed: bool) -> None:
+    assert Learned("stage II", "x", 0.1, after, higher, chance=0.05).passed is passed

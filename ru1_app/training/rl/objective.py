@@ -1,4 +1,7 @@
-"""Group-relative policy optimisation: GRPO (arXiv 2402.03300, equations 3 and 4) as Flow-GRPO uses it."""
+"""Group-relative policy optimisation: GRPO (arXiv 2402.03300, equation 3) as Flow-GRPO (arXiv 2505.05470) uses it.
+
+The KL divergence is that of Gaussians in closed form, as there; GRPO itself estimates it from the draws (equation 4).
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,10 @@ def advantages(rewards: Tensor) -> Tensor:
 
 
 def divergence(current: Evaluated, reference: Evaluated) -> Tensor:
-    """KL of Gaussians of one deviation, (mean - mean_ref)^2 / (2 std^2), the mean over all dimensions."""
+    """KL of Gaussians of one deviation, (mean - mean_ref)^2 / (2 std^2), the mean over all dimensions.
+
+    The scale policy's means here are the pixels of the recovery, not the five numbers that it draws (see `scale`).
+    """
     return ((current.means - reference.means).square() / (2 * current.stds.square())).mean()
 
 

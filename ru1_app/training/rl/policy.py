@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class Inputs(NamedTuple):
-    """`corrupted` and `clean` [N, 3, H, W] in [0, 1]; `thumbnails` [N, 6, 48, 48] of the whole corrupted images."""
+    """`corrupted` and `clean` [N, 3, H, W] in [0, 1]; `thumbnails` [N, 8, 48, 48] of the whole corrupted images."""
 
     corrupted: Tensor
     clean: Tensor
@@ -33,7 +33,7 @@ class Rollout(NamedTuple):
 
 
 class Evaluated(NamedTuple):
-    """A rollout under some weights: `log_probs` [N, G, T], and the Gaussians' `means`, whose deviations are `stds`."""
+    """A rollout under some weights: `log_probs` [N, G, T]; `means` and `stds` of what the divergence compares."""
 
     log_probs: Tensor
     means: Tensor

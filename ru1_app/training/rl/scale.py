@@ -10,8 +10,10 @@ For each cell of c x c pixels of a recovery x^ five numbers are drawn:
 
 The directions d and e are those of the weights that drew. Under other weights the means are the cells' colours and
 the projections of what the recovery has changed by onto d and e, so the log probability of an action is exact and its
-gradient reaches the network. What lies outside of these directions is not drawn and nothing is learned about it; the KL
-term holds it where it was, as though it had the colours' deviation.
+gradient reaches the network. What lies outside of these directions is not drawn and nothing is learned about it.
+
+The KL divergence is not that of the five numbers. It is a pixel-wise one, of Gaussians whose means are the pixels of
+both recoveries and whose deviation is that of their cell's colour, so that it holds what is not drawn where it was too.
 
 Draws come in pairs of opposite noise: each is distributed as above, but what noise costs whatever its sign cancels in
 the gradient (antithetic variates).
@@ -55,7 +57,10 @@ class ScalePolicy:
         return Rollout(inputs, images.clamp(0, 1), log_probs, actions, stds, directions)
 
     def evaluate(self, net: nn.Module, rollout: Rollout) -> Evaluated:
-        """See `Policy.evaluate`. The deviations and directions stay those of the draw."""
+        """See `Policy.evaluate`. The deviations and directions stay those of the draw.
+
+        `means` and `stds` are the pixels' [N, 3, H, W] and [N, 1, H, W]; only the divergence looks at them.
+        """
         clean = _predict(net, rollout.inputs).clean
         means = self._means(clean, rollout.directions)
         log_probs = log_prob(rollout.states, means[:, None], rollout.stds, 2)[..., None]

@@ -18,11 +18,15 @@ SCENES = 300
 
 
 def inputs_of(config: RlConfig, photos: Path, start: int, device: str, *, count: int | None = None) -> Iterator[Inputs]:
-    """Endless inputs, `count` at a time (or as set), from iteration `start` on."""
+    """Endless inputs, `count` at a time (or as set), from iteration `start` on.
+
+    Raises:
+        InvalidInput: the folder holds no photo that is large enough for a crop.
+    """
     shares = config.clean_share, config.second_share, config.scene_share, config.aligned_share
     mix = Mix(*shares, dict.fromkeys(STILL, 1.0))
     data = CorruptedCrops(
-        load_photos(photos),
+        load_photos(photos, config.crop),
         load_scenes(SCENES) if config.scene_share else [],
         mix,
         batch=count or config.inputs,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
@@ -15,12 +14,12 @@ from torch import Tensor, nn
 
 from ru1_app.errors import InvalidInput
 from ru1_app.rewards import WeightedReward
+from ru1_app.training.ema import follow
 from ru1_app.training.rl.objective import advantages, objective
 from ru1_app.training.rl.policy import Inputs, Policy, Rollout
 from ru1_app.training.rl.scale import ScalePolicy
 from ru1_app.training.rl.sde import SdePolicy
 from ru1_app.training.run_log import RunLog
-from ru1_app.training.weights import follow
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,13 @@ class Trainer:
         self.average = deepcopy(net).requires_grad_(False)
         self.optimizer = torch.optim.AdamW(net.parameters(), lr=config.lr, weight_decay=0.0)
         self.generator = torch.Generator().manual_seed(config.seed)
-        self.iteration = 0
+        self.iteration, self.seconds = 0, 0.0
+
+    @property
+    def over(self) -> bool:
+        """Whether the last iteration or second has been reached, counting those before a resume."""
+        timed_out = bool(self.config.seconds) and self.seconds >= self.config.seconds
+        return self.iteration >= self.config.iterations or timed_out
 
     def update(self, inputs: Inputs) -> Report:
         """One iteration on these inputs."""
@@ -120,7 +125,7 @@ class Trainer:
             norm = torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.config.max_norm)
             self.optimizer.step()
         self.iteration += 1
-        follow(self.average, self.net, self.config.ema)
+        follow(self.average.state_dict(), self.net.state_dict(), self.config.ema)
         error = (rollout.images - inputs.clean[:, None]).square().flatten(2).mean(2).clamp(min=1e-8)
         return Report(
             {name: float(value.mean()) for name, value in rewards.items()},
@@ -142,11 +147,12 @@ class Trainer:
         return {name: value.view(count, group) for name, value in values.items()}
 
     def state(self) -> dict[str, Any]:
-        """All that a resumed run needs; the reference too, because the model it came from may be gone."""
+        """All that a resumed run needs; the reference too, so that it stays what it was whatever `--init` names now."""
         nets = {name: getattr(self, name).state_dict() for name in ("net", "average", "reference", "optimizer")}
         return {
             **nets,
             "iteration": self.iteration,
+            "seconds": self.seconds,
             "generator": self.generator.get_state(),
             "config": asdict(self.config),
         }
@@ -155,21 +161,22 @@ class Trainer:
         """Go on from `state()`."""
         for name in ("net", "average", "reference", "optimizer"):
             getattr(self, name).load_state_dict(state[name])
-        self.iteration = state["iteration"]
+        self.iteration, self.seconds = state["iteration"], state.get("seconds", 0.0)
         self.generator.set_state(state["generator"].cpu())
 
 
 def run(trainer: Trainer, source: Iterator[Inputs], folder: Path) -> Iterator[Report]:
     """Train to the last iteration or second, yielding each iteration's report; keeps `checkpoint.pt` and `log.csv`."""
     config = trainer.config
-    log = RunLog(folder, config.log_every)
-    ends = time.monotonic() + (config.seconds or math.inf)
-    over = trainer.iteration >= config.iterations
-    while not over:
+    log = RunLog(folder, config.log_every, trainer.iteration)
+    began = time.monotonic()
+    while not trainer.over:
         report = trainer.update(next(source))
+        now = time.monotonic()
+        trainer.seconds += now - began
+        began = now
         log.add(trainer.iteration, report.as_dict())
-        over = trainer.iteration >= config.iterations or time.monotonic() >= ends
-        if over or trainer.iteration % config.checkpoint_every == 0:
+        if trainer.over or trainer.iteration % config.checkpoint_every == 0:
             part = folder / "checkpoint.pt.part"
             torch.save(trainer.state(), part)
             part.replace(folder / "checkpoint.pt")
