@@ -20,7 +20,7 @@ from ru1_app.scenes import render, sample_scene
 
 Run = dict[str, Any]
 HOME = ROOT / "assets" / "models"
-PLAN = Plan(scenes=2, per_cell=2, draws=2, only=("gaussian_noise", "fog"))
+PLAN = Plan(scenes=2, photos_per_cell=2, scenes_per_cell=2, covered=1, draws=2, only=("gaussian_noise", "fog"))
 LATENCY = {
     "side": 384, "threads": 2, "cores": 4, "processor": "A processor", "recover_seconds": 0.4321, "run_seconds": 1.5,
     "peak_mb": 812.4,
@@ -62,7 +62,8 @@ def measure_weaker(bench: Bench) -> tuple[Run, Run]:
     save_file(tensors, weights, {"format": "pt"})
     words = [
         "--photos", str(bench.folder / "photos"), "--recoverer", str(home), "--out", str(out), "--name=no_rl",
-        "--corruption=gaussian_noise", "--corruption=fog", "--scenes=2", "--per-cell=2", "--draws=2", "--no-latency",
+        "--corruption=gaussian_noise", "--corruption=fog", "--scenes=2", "--photos-per-cell=2", "--scenes-per-cell=2",
+        "--covered=1", "--draws=2", "--no-latency",
     ]  # fmt: skip
     environ = {"RU1_MODELS_DIR": str(HOME)}
     done = CliRunner().invoke(cli, ["eval", "embedded", *words, "--json"], env=environ)

@@ -10,8 +10,6 @@ import typer
 from ru1_app.commands.base import MAX_SEED, Json, show
 from ru1_app.config import Settings
 
-PER_CELL, SCENES = 5, 60
-
 Run = Annotated[Path, typer.Argument(help="A run that `ru1 eval embedded` wrote.")]
 
 
@@ -19,14 +17,16 @@ def embedded(
     photos: Annotated[Path, typer.Option(help="Folder of held-out photos.")],
     out: Annotated[Path, typer.Option(help="JSON file; the journal of the run is kept beside it.")],
     name: Annotated[
-        str, typer.Option(help="What the run is called: full, no_ssim, no_clip, no_rl or no_both.")
+        str, typer.Option(help="What the run is called: full, no_ssim, no_clip, no_rl, no_both or no_stage3.")
     ] = "full",
     recoverer: Annotated[Path | None, typer.Option(help="Folder of the recoverer.")] = None,
     answerer: Annotated[Path | None, typer.Option(help="Folder of the answerer.")] = None,
     clip: Annotated[Path | None, typer.Option(help="Folder of the CLIP that scores are made with.")] = None,
-    scenes: Annotated[int, typer.Option(min=1, help="How many held-out scenes there are to choose from.")] = SCENES,
+    scenes: Annotated[int, typer.Option(min=1, help="How many held-out scenes there are to choose from.")] = 60,
     every: Annotated[int, typer.Option(min=1, help="Use every n-th photo.")] = 1,
-    per_cell: Annotated[int, typer.Option(min=1, help="Photos, and scenes, for each corruption and level.")] = PER_CELL,
+    photos_per_cell: Annotated[int, typer.Option(min=1, help="Photos for each corruption and level.")] = 5,
+    scenes_per_cell: Annotated[int, typer.Option(min=1, help="Scenes for each corruption and level.")] = 5,
+    covered: Annotated[int, typer.Option(min=1, help="Scenes for each way to cover one of their things.")] = 20,
     steps: Annotated[int, typer.Option(min=1, max=100)] = 1,
     draws: Annotated[int, typer.Option(min=2, max=16, help="Draws whose deviation is measured.")] = 8,
     seed: Annotated[int, typer.Option(min=0, max=MAX_SEED)] = 0,
@@ -44,7 +44,16 @@ def embedded(
     settings = Settings.from_env()
     home = settings.models_dir
     folders = Folders(recoverer or home / "recoverer", answerer or home / "answerer", clip or home / "clip")
-    plan = Plan(scenes, per_cell, draws=draws, steps=steps, seed=seed, only=tuple(corruption or ()))
+    plan = Plan(
+        scenes,
+        photos_per_cell,
+        scenes_per_cell,
+        covered,
+        draws=draws,
+        steps=steps,
+        seed=seed,
+        only=tuple(corruption or ()),
+    )
     timing = (lambda: in_fresh_process(folders)) if latency else None
     job = Job(name, plan, Photos.below(photos, every), timing)
     document = measure(job, load(folders, settings.threads), out)

@@ -14,12 +14,13 @@ from ru1_app.evaluation.table import CONDITIONS, Table, answers
 
 Document = Mapping[str, Any]
 FULL = "full"
-READER = "no_both"
+READER = "no_stage3"
 WITHOUT = {
     "no_ssim": "without SSIM in the reward",
     "no_clip": "without CLIP in the reward",
     "no_rl": "without reinforcement learning",
-    READER: "without training the answerer on the corrupted and the recovered picture together",
+    "no_both": "without training the answerer on the corrupted and the recovered picture together",
+    READER: "without stage III: the reader of clean scenes",
 }
 
 
@@ -68,7 +69,9 @@ _ABOUT = (
     "Each run is of models that were trained like the full ones but for one thing. It saw the same pictures with the "
     "same corruptions and seeds, so differences are taken pair by pair, the run minus `full`, over all levels; a "
     "negative one says that the full models do better. A difference can be told from 0 when its interval does not hold "
-    "0. Answers are right answers in percent, their differences in percentage points."
+    "0. Answers are right answers in percent, their differences in percentage points. How long each model was trained "
+    "stands in the models' cards; where an answerer was trained for less time than the full one, a part of the "
+    "difference is that."
 )
 
 

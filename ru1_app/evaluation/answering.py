@@ -21,7 +21,8 @@ def right(run: Document, figure: str) -> Iterator[str]:
     yield (
         "The answerer sees the corrupted scene, the recovered one, or both, and is asked the same questions. Figures "
         "are shares of right answers in percent; the difference is *both* minus *corrupted*, question by question, in "
-        "percentage points. It can be told from 0 when its interval does not hold 0."
+        "percentage points. It can be told from 0 when its interval does not hold 0. Right is the answer that names "
+        "what was drawn: “cannot tell” is not right here, also where nothing can be told (see there)."
     )
     yield figure
     yield "### By level"
@@ -65,6 +66,19 @@ def cannot_tell(run: Document) -> Iterator[str]:
         columns = [f"cannot_tell_{told}/{condition}" for condition in CONDITIONS]
         rows = ([level, *(percent(row, column) for column in columns)] for level, row in levels)
         yield table(["level", *CONDITIONS], rows)
+    yield (
+        "A corruption of the whole scene seldom leaves nothing of a thing. So further scenes have one of their things "
+        "covered by a chain of corruptions until little or nothing of it is left, and all their questions are asked. "
+        "“Cannot tell”, in percent:"
+    )
+    yield table(["the thing asked about is", "questions", *CONDITIONS], _covered(run["summary"]["covered"]))
+
+
+def _covered(found: Row) -> Iterator[list[str]]:
+    for told in ("gone", "seen"):
+        columns = [f"cannot_tell_{told}/{condition}" for condition in CONDITIONS]
+        count = found[columns[0]]["n"] if columns[0] in found else 0
+        yield [told, str(count), *(percent(found, column) for column in columns)]
 
 
 def misleading(run: Document) -> Iterator[str]:

@@ -8,22 +8,23 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ru1_app.corruptions import corrupt
+from ru1_app.corruptions import CorruptionSpec, corrupt
 from ru1_app.domain import Answered, Condition, Question
 from ru1_app.errors import ModelFailed
 from ru1_app.evaluation import inputs, unsure
 from ru1_app.evaluation.inputs import Photos
 from ru1_app.evaluation.journal import Row
-from ru1_app.evaluation.plan import Cell, Part, Plan
+from ru1_app.evaluation.plan import CHAIN, Cell, Part, Plan
 from ru1_app.evaluation.said import code
 from ru1_app.images import Image8
 from ru1_app.models.base import Answerer, AnswerRequest, Recovered, Recoverer, RecoverRequest
-from ru1_app.scenes.questions import DESCRIBE, named_rightly, open_question
+from ru1_app.scenes.questions import DESCRIBE, Asked, named_rightly, open_question
+from ru1_app.scenes.scene import Scene
 from ru1_app.scoring.base import Pair, Scorer
 from ru1_app.scoring.ms_ssim import MS_SSIM
 from ru1_app.scoring.psnr import PsnrScorer
 from ru1_app.scoring.ssim import SSIM
-from ru1_app.training.answerer_pool import evidence_of, gone_things
+from ru1_app.training.answerer_pool import cover, evidence_of, gone_things, one_thing
 from ru1_app.uncertainty import deviation
 
 POOLED = 160  # squares of each photo that are kept, to pool photos
@@ -53,9 +54,10 @@ class Bench:
         Raises:
             ModelFailed: a model gave nothing.
         """
-        pool = self._plan.scenes if cell.part in (Part.SCENES, Part.TEXTS) else len(self._photos)
+        pool = len(self._photos) if cell.part in (Part.PHOTOS, Part.UNSURE) else self._plan.scenes
         one = {
-            Part.PHOTOS: self._photo, Part.SCENES: self._scene, Part.TEXTS: self._texts, Part.UNSURE: self._unsure,
+            Part.PHOTOS: self._photo, Part.SCENES: self._scene, Part.COVERED: self._covered, Part.TEXTS: self._texts,
+            Part.UNSURE: self._unsure,
         }[cell.part]  # fmt: skip
         return [one(cell, number) for number in self._plan.items(cell, pool)]
 
@@ -69,11 +71,29 @@ class Bench:
         name = f"scene-{number}"
         bad = self._corrupted(cell, name, clean)
         good = self._recovered(bad).images[0]
-        said = self._answers(bad, good, [each.question for each in asked])
-        gone = gone_things(evidence_of(drawn, cell.spec(name, self._plan.seed), inputs.SIDE))
-        lost = "".join("1" if gone & set(each.things) else "0" for each in asked)
-        kinds = [each.kind for each in asked]
-        return {"id": name, **self._scores(bad, good, clean), "kinds": kinds, "gone": lost, "answers": said}
+        replies = self._told(bad, good, drawn, asked, cell.spec(name, self._plan.seed))
+        return {"id": name, **self._scores(bad, good, clean), **replies}
+
+    def _covered(self, cell: Cell, number: int) -> Row:
+        """Answers about a scene of which one thing is covered."""
+        drawn, clean, asked = inputs.scene(number)
+        name = f"scene-{number}"
+        seed = cell.own_seed(name, self._plan.seed)
+        rng = np.random.Generator(np.random.PCG64(seed))
+        spec = cover(one_thing(drawn, rng), cell.corruption.split(CHAIN), float(rng.uniform(0.6, 1)), seed)
+        bad = corrupt(clean, spec)
+        return {"id": name, **self._told(bad, self._recovered(bad).images[0], drawn, asked, spec)}
+
+    def _told(
+        self, bad: Image8, good: Image8, drawn: Scene, asked: Sequence[Asked], spec: CorruptionSpec | None
+    ) -> Row:
+        """The questions' kinds, which of them ask for what is gone, and what was answered."""
+        gone = gone_things(evidence_of(drawn, spec, inputs.SIDE))
+        return {
+            "kinds": [each.kind for each in asked],
+            "gone": "".join("1" if gone & set(each.things) else "0" for each in asked),
+            "answers": self._answers(bad, good, [each.question for each in asked]),
+        }
 
     def _texts(self, cell: Cell, number: int) -> Row:
         """Answers without options, and how much of the scene a description names rightly."""

@@ -17,9 +17,11 @@ import numpy as np
 from ru1_app.corruptions import CORRUPTIONS, LEVELS, CorruptionSpec, entry_of
 from ru1_app.errors import InvalidInput
 from ru1_app.scenes import HELD_OUT_SEED
+from ru1_app.training.answerer_pool import COVERS
 from ru1_app.training.config import STILL
 
-CLEAN, NONE = "clean", "none"  # the name and the level of input that is not corrupted
+CLEAN, NONE = "clean", "none"  # the name of input that is not corrupted; the level of it, and of covered things
+CHAIN = "+"  # between the corruptions that cover a thing
 FIRST_SCENE = HELD_OUT_SEED + 100_000
 """Held-out scenes before it were looked at while the models were made."""
 CLEAN_ITEMS = 4  # times as many images as in other cells
@@ -30,12 +32,13 @@ class Part(StrEnum):
 
     PHOTOS = "photos"  # recovery scores of photos
     SCENES = "scenes"  # recovery scores of scenes, and answers
+    COVERED = "covered"  # answers about scenes of which one thing is covered, until nobody can tell
     TEXTS = "texts"  # answers without options, and descriptions, of scenes
     UNSURE = "uncertainty"  # of recoveries of photos
 
 
 class Cell(NamedTuple):
-    """One corruption at one level, for one part of the run."""
+    """One corruption at one level, or one chain that covers a thing, for one part of the run."""
 
     part: Part
     corruption: str
@@ -48,16 +51,21 @@ class Cell(NamedTuple):
         """The corruption of one image, the same in every part and at every level but for its severity."""
         if self.corruption == CLEAN:
             return None
-        own = crc32(f"{seed}/{self.corruption}/{item}".encode())
-        return CorruptionSpec.of(self.corruption, LEVELS[self.level], own)
+        return CorruptionSpec.of(self.corruption, LEVELS[self.level], self.own_seed(item, seed))
+
+    def own_seed(self, item: str, seed: int) -> int:
+        """The seed of one image under this corruption."""
+        return crc32(f"{seed}/{self.corruption}/{item}".encode())
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The settings of a run. `only` names the corruptions; empty: all."""
 
-    scenes: int = 60
-    per_cell: int = 5  # photos, and scenes, in each cell
+    scenes: int
+    photos_per_cell: int
+    scenes_per_cell: int
+    covered: int  # scenes in each cell of covered things
     texts: int = 1  # scenes in each cell of texts
     unsure: int = 1  # photos in each cell of uncertainty
     draws: int = 8  # for their deviation
@@ -83,6 +91,7 @@ class Plan:
             for name in names:
                 if part is Part.SCENES or name in STILL:
                     yield from (Cell(part, name, level) for level in LEVELS)
+        yield from (Cell(Part.COVERED, CHAIN.join(chain), NONE) for chain in COVERS)
         yield Cell(Part.TEXTS, CLEAN, NONE)
         yield from (Cell(Part.TEXTS, name, "mid") for name in names)
         yield from (Cell(Part.UNSURE, name, "mid") for name in names if name in STILL)
@@ -90,8 +99,12 @@ class Plan:
     def items(self, cell: Cell, pool: int) -> list[int]:
         """Which of `pool` images stand in a cell, in a seeded order that goes round over the corruptions."""
         order = np.random.Generator(np.random.PCG64([self.seed, pool])).permutation(pool)
-        each = {Part.TEXTS: self.texts, Part.UNSURE: self.unsure}.get(cell.part, self.per_cell)
+        each = {
+            Part.PHOTOS: self.photos_per_cell, Part.SCENES: self.scenes_per_cell,
+            Part.COVERED: self.covered, Part.TEXTS: self.texts, Part.UNSURE: self.unsure,
+        }[cell.part]  # fmt: skip
         if cell.corruption == CLEAN:
             return sorted(int(k) for k in order[: CLEAN_ITEMS * each])
-        first = list(CORRUPTIONS).index(cell.corruption) * each
+        names = [CHAIN.join(chain) for chain in COVERS] if cell.part is Part.COVERED else list(CORRUPTIONS)
+        first = names.index(cell.corruption) * each
         return [int(order[(first + k) % pool]) for k in range(min(each, pool))]

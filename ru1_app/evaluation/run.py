@@ -19,7 +19,7 @@ from ru1_app.evaluation.plan import FIRST_SCENE, Plan
 from ru1_app.evaluation.summary import summary
 from ru1_app.files import write_whole
 
-FORMAT = 2  # since questions say whether their evidence is gone
+FORMAT = 3  # since photos and scenes in a cell are counted apart
 LATENCY = "latency"
 
 

@@ -42,6 +42,11 @@ def lines(run: Row) -> list[str]:
         misled = interval(row.get("misleading/recovered"), 1, factor=100)
         found_gone = interval(row.get("cannot_tell_gone/both"), 1, factor=100)
         out.append(f"answers {level:5}  {right}  misleading {misled} %  cannot tell where it is gone {found_gone} %")
+    for told in ("gone", "seen"):
+        shares = "  ".join(
+            f"{c} {interval(found['covered'].get(f'cannot_tell_{told}/{c}'), 1, factor=100)} %" for c in CONDITIONS
+        )
+        out.append(f"covered, {told}: cannot tell  {shares}")
     for kind, row in found["uncertainty"]["maps"].items():
         out.append(f"{kind}: rank correlation with the error {interval(row['pooled'], 2)}")
     if found["latency"]:

@@ -31,6 +31,7 @@ def summary(cells: Cells) -> dict[str, Any]:
             "corruptions": _by_corruption(asked),
             "kinds": {kind: _grouped(asked.where(kind=kind)) for kind in kinds},
         },
+        "covered": _plain(answers(cells, Part.COVERED)),
         "texts": {CLEAN: _plain(written.where(levels=[NONE])), "mid": _plain(written.where(levels=["mid"]))},
         "uncertainty": uncertainty(
             [item for name, rows in cells.items() if name.startswith(Part.UNSURE) for item in rows]

@@ -92,7 +92,7 @@ def combined(ssim: Values, cosine: Values) -> Values:
     return np.asarray(WEIGHTS["ssim"] * ssim + WEIGHTS["clip"] * np.exp(-STEEPNESS * (1 - cosine)), np.float64)
 
 
-def answers(cells: Cells) -> Table:
+def answers(cells: Cells, part: Part = Part.SCENES) -> Table:
     """Answers, a row for each question.
 
     Columns: `gone`, whether nothing in the corrupted image tells; `right/<condition>`; `cannot_tell/<condition>`, and
@@ -104,7 +104,7 @@ def answers(cells: Cells) -> Table:
     rows: list[tuple[Cell, str, str]] = []
     letters: dict[str, list[str]] = {condition: [] for condition in CONDITIONS}
     lost: list[str] = []
-    for cell, item in _of(cells, Part.SCENES):
+    for cell, item in _of(cells, part):
         rows += [(cell, item["id"], kind) for kind in item["kinds"]]
         lost += item["gone"]
         for condition in CONDITIONS:

@@ -19,6 +19,7 @@ from ru1_app.evaluation.report import write
 from ru1_app.evaluation.run import read
 from ru1_app.evaluation.summary import summary
 from ru1_app.evaluation.targets import targets_of, verdict
+from ru1_app.training.answerer_pool import COVERS
 from tests.measured import Bench, Run
 
 pytestmark = pytest.mark.weights
@@ -116,6 +117,26 @@ def test_cannot_tell_is_told_apart_by_what_the_corruption_left(bench: Bench, tmp
     assert (seen["high"][0], seen["high"][2]) == ("0.0", f"{100 / rest:.1f}")
 
 
+def test_covered_things_are_answered_apart(bench: Bench, tmp_path: Path) -> None:
+    cells = deepcopy(bench.full["cells"])
+    items = [item for name, found in cells.items() if name.startswith("covered/") for item in found]
+    assert len(items) == len(COVERS)
+    for item in items:
+        rest = len(item["kinds"]) - 2
+        item["gone"] = "11" + "0" * rest
+        item["answers"] |= {"corrupted": "??" + "1" * rest, "both": "?0" + "?" + "1" * (rest - 1)}
+    page, *_ = write([{**bench.full, "cells": cells, "summary": summary(cells)}], tmp_path / "page.md", "cpu")
+    told = rows(section(page.read_text("utf-8"), "“Cannot tell”"))
+    assert [told["gone"][0], *(cell.split(" ")[0] for cell in told["gone"][1::2])] == [
+        str(2 * len(items)),
+        "100.0",
+        "50.0",
+    ]
+    count = sum(len(item["kinds"]) - 2 for item in items)
+    asked, of_corrupted, _, of_both = (cell.split(" ")[0] for cell in told["seen"])
+    assert (asked, of_corrupted, of_both) == (str(count), "0.0", f"{100 * len(items) / count:.1f}")
+
+
 def test_answers_are_shares_of_the_runs_own_letters(written: str, bench: Bench) -> None:
     items = [item for name, found in bench.full["cells"].items() if name.startswith("scenes/fog") for item in found]
     items += [item for name, found in bench.full["cells"].items() if name.startswith("scenes/gauss") for item in found]
@@ -153,7 +174,7 @@ def test_the_same_runs_give_the_same_bytes(bench: Bench, weaker: tuple[Run, Run]
 def test_the_ablation_shows_what_changed_and_names_the_runs_that_are_missing(written: str) -> None:
     text = section(written, "Ablation")
     (line,) = [line for line in text.splitlines() if line.startswith("Missing: ")]
-    assert all(f"`{name}`" in line for name in ("no_ssim", "no_clip", "no_both"))
+    assert all(f"`{name}`" in line for name in ("no_ssim", "no_clip", "no_both", "no_stage3"))
     assert "no_rl" not in line
     assert "; the recoverer is another than the full run's." in text
     cells = [line.split(" | ") for line in text.splitlines() if line.startswith("| photos | PSNR")]
@@ -164,13 +185,13 @@ def test_the_ablation_shows_what_changed_and_names_the_runs_that_are_missing(wri
 
 
 def test_the_reader_before_stage_three_is_where_the_whole_way_begins(bench: Bench, tmp_path: Path) -> None:
-    reader = deepcopy(_renamed(bench.full, "no_both"))
+    reader = deepcopy(_renamed(bench.full, "no_stage3"))
     for cell in (cell for name, cell in reader["cells"].items() if name.startswith("scenes/") and "/high" in name):
         for row in cell:
             row["answers"]["corrupted"] = said.WRONG * len(row["kinds"])
     page, *_ = write([bench.full, reader], tmp_path / "page.md", "cpu")
     text = section(page.read_text("utf-8"), "Ablation")
-    told = rows(text.split("shown *both* against `no_both`")[1])
+    told = rows(text.split("shown *both* against `no_stage3`")[1])
     assert told["high"][0].startswith("0.0")
     share = bench.full["summary"]["answers"]["levels"]["high"]["right/both"]["mean"] * 100
     assert told["high"][1].startswith(f"{share:.1f}")
