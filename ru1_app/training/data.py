@@ -49,11 +49,11 @@ def load_photos(folder: Path, crop: int, largest: int = 384) -> list[Image8]:
     return photos
 
 
-def load_scenes(count: int) -> list[Image8]:
-    """Rendered road scenes of 320 pixels, from seeds that no held-out check uses."""
+def load_scenes(count: int, crop: int) -> list[Image8]:
+    """Rendered road scenes of 320 pixels a side, or of a crop's, from seeds that no held-out check uses."""
     from ru1_app.scenes import render, sample_scene
 
-    return [render(sample_scene(1_000_000 + k), 320) for k in range(count)]
+    return [render(sample_scene(1_000_000 + k), max(320, crop)) for k in range(count)]
 
 
 @dataclass(frozen=True)

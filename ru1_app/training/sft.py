@@ -221,10 +221,8 @@ def train(
         raise InvalidInput("Processes that train together must end at one step. Set seconds=0 and give steps.")
     trainer = Trainer(config, out, accelerator, init)
     log = RunLog(out, config.log_every, trainer.step, silent=not accelerator.is_main_process)
-    pool = Pool(
-        load_photos(photos, max(config.crop, config.crop_late)),
-        load_scenes(scenes) if config.scene_share > 0 else [],
-    )
+    largest = max(config.crop, config.crop_late)
+    pool = Pool(load_photos(photos, largest), load_scenes(scenes, largest) if config.scene_share > 0 else [])
     shown = next(iter(corrupted_crops(config, pool, SHOWN, True)))
     with tqdm(total=config.steps, initial=trainer.step, unit="step") as bar:
         for late, end in ((False, config.late), (True, 1.0)):

@@ -11,10 +11,11 @@ import pytest
 from typer.testing import CliRunner
 
 from ru1_app.cli import cli
-from ru1_app.errors import InvalidInput
+from ru1_app.errors import InvalidInput, ModelFailed
+from ru1_app.evaluation.latency import in_fresh_process
 from ru1_app.evaluation.measure import Models
-from ru1_app.evaluation.run import Job, measure, read
-from tests.measured import PLAN, Bench, Run
+from ru1_app.evaluation.run import Folders, Job, measure, read
+from tests.measured import HOME, PLAN, Bench, Run
 
 pytestmark = pytest.mark.weights
 
@@ -64,3 +65,12 @@ def test_a_journal_of_another_run_is_not_gone_on_with(bench: Bench, tmp_path: Pa
     job = Job("another", PLAN, bench.job.photos)
     with pytest.raises(InvalidInput, match="was begun with something else: name was 'full' and is 'another'"):
         measure(job, bench.models, tmp_path / "full.json")
+
+
+def test_time_and_memory_are_those_of_another_process_that_stays_small() -> None:
+    found = in_fresh_process(Folders(HOME / "recoverer", HOME / "answerer", HOME / "clip"), threads=1)
+    assert (found["side"], found["threads"]) == (384, 1)
+    assert 0 < found["recover_seconds"] < found["run_seconds"]
+    assert 300 < found["peak_mb"] < 2500
+    with pytest.raises(ModelFailed, match="could not be measured: .*nowhere"):
+        in_fresh_process(Folders(HOME / "nowhere", HOME / "answerer", HOME / "clip"))

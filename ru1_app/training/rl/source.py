@@ -27,7 +27,7 @@ def inputs_of(config: RlConfig, photos: Path, start: int, device: str, *, count:
     mix = Mix(*shares, dict.fromkeys(STILL, 1.0))
     data = CorruptedCrops(
         load_photos(photos, config.crop),
-        load_scenes(SCENES) if config.scene_share else [],
+        load_scenes(SCENES, config.crop) if config.scene_share else [],
         mix,
         batch=count or config.inputs,
         per_image=1,
