@@ -8,16 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
 
 from ru1_app.errors import InvalidInput
 from ru1_app.images import Image8, write_png
 from ru1_app.models.embedded.adapter import load
-from ru1_app.models.embedded.net import RecoveryNet
+from ru1_app.models.embedded.net import Prediction, RecoveryNet
+from ru1_app.rewards import Folders, reward_of
 from ru1_app.training.average import average
 from ru1_app.training.config import REPORTED, load_config
 from ru1_app.training.ema import follow, risen
 from ru1_app.training.eval_recoverer import Correlation, evaluate, measure, table
 from ru1_app.training.rl import trainer as rl
+from ru1_app.training.rl.examine import examine
 from ru1_app.training.rl.source import inputs_of
 from ru1_app.training.weights import save_pipeline
 from tests.fakes import FakeRecoverer
@@ -122,3 +125,30 @@ def test_the_correlation_is_pooled_over_its_parts() -> None:
     for part in range(3):
         parts.add(x[part * 20 : part * 20 + 20], y[part * 20 : part * 20 + 20])
     assert parts.value == pytest.approx(np.corrcoef(x, y)[0, 1])
+
+
+class Blend(nn.Module):
+    """Recovers by going a part of the way from the corrupted image to grey."""
+
+    def __init__(self, part: float) -> None:
+        super().__init__()
+        self.part = part
+
+    def forward(self, x: Tensor, corrupted: Tensor, time: Tensor, thumbnail: Tensor) -> Prediction:
+        return Prediction(torch.lerp(corrupted, torch.full_like(corrupted, 0.5), self.part), thumbnail)
+
+
+def test_what_stage_two_gave_is_told_crop_by_crop_with_images_as_clusters() -> None:
+    config = replace(load_config(rl.RlConfig, RL), crop=32, clean_share=1.0)
+    images = {"photos": [noise(64, 80, seed) for seed in range(3)], "scenes": [noise(64, 64, 9)]}
+    reward = reward_of({"ssim": 1.0}, Folders(Path("nowhere")))
+    found = examine((Blend(0.5), Blend(0.0)), images, config, reward, 4)
+    assert {kind: (own["total"].n, own["total"].clusters) for kind, own in found.items()} == {
+        "photos": (12, 3), "scenes": (4, 1), "all": (16, 4),
+    }  # fmt: skip
+    assert found["all"]["total"].excludes_0
+    assert 0 < found["photos"]["ssim"].mean == found["photos"]["total"].mean < 1
+    assert found["photos"]["psnr"].mean > 0
+    assert found["scenes"]["total"].low is None
+    same = examine((Blend(0.2), Blend(0.2)), images, config, reward, 4)
+    assert {value.mean for own in same.values() for value in own.values()} == {0.0}
