@@ -192,6 +192,8 @@ def test_the_reader_before_stage_three_is_where_the_whole_way_begins(bench: Benc
     page, *_ = write([bench.full, reader], tmp_path / "page.md", "cpu")
     text = section(page.read_text("utf-8"), "Ablation")
     told = rows(text.split("shown *both* against `no_stage3`")[1])
+    assert "| photos | PSNR" not in text  # the recoverer is the full run's
+    assert "| scenes | right, both |" in text
     assert told["high"][0].startswith("0.0")
     share = bench.full["summary"]["answers"]["levels"]["high"]["right/both"]["mean"] * 100
     assert told["high"][1].startswith(f"{share:.1f}")
