@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,6 +57,17 @@ def nearness(recovered: Tensor, clean: Tensor, corrupted: Tensor | None = None) 
 
 def constant(recovered: Tensor, clean: Tensor, corrupted: Tensor | None) -> Tensor:
     return torch.full((len(recovered),), 0.3)
+
+
+def slope(loss: Callable[[], Tensor], parameter: Tensor) -> float:
+    """The derivative of a loss by a number, as a central difference."""
+    there = []
+    for step in (1e-6, -1e-6):
+        with torch.no_grad():
+            parameter += step
+            there.append(float(loss()))
+            parameter -= step
+    return (there[0] - there[1]) / 2e-6
 
 
 def toy_trainer(policy: Policy, reward: object, **changes: object) -> Trainer:
@@ -134,13 +145,7 @@ def test_the_gradient_is_that_of_finite_differences(policy: Policy) -> None:
     for parameter in net.parameters():
         if parameter.grad is None:
             continue
-        there = []
-        for step in (1e-6, -1e-6):
-            with torch.no_grad():
-                parameter += step
-                there.append(float(loss()))
-                parameter -= step
-        assert float(parameter.grad) == pytest.approx((there[0] - there[1]) / 2e-6, rel=1e-4, abs=1e-8)
+        assert float(parameter.grad) == pytest.approx(slope(loss, parameter), rel=1e-4, abs=1e-8)
     assert float(net.level.grad) != 0
 
 
@@ -241,13 +246,7 @@ def test_the_gradient_reaches_what_changes_the_detail() -> None:
 
     loss().backward()
     for parameter in net.parameters():
-        there = []
-        for step in (1e-6, -1e-6):
-            with torch.no_grad():
-                parameter += step
-                there.append(float(loss()))
-                parameter -= step
-        assert float(parameter.grad) == pytest.approx((there[0] - there[1]) / 2e-6, rel=1e-4, abs=1e-8)
+        assert float(parameter.grad) == pytest.approx(slope(loss, parameter), rel=1e-4, abs=1e-8)
         assert abs(float(parameter.grad)) > 1e-4
 
 
