@@ -17,7 +17,7 @@ def embedded(
     photos: Annotated[Path, typer.Option(help="Folder of held-out photos.")],
     out: Annotated[Path, typer.Option(help="JSON file; the journal of the run is kept beside it.")],
     name: Annotated[
-        str, typer.Option(help="What the run is called: full, no_ssim, no_clip, no_rl, no_both or no_stage3.")
+        str, typer.Option(help="What the run is called: full, all_photos, no_ssim, no_clip, no_rl, no_both, no_stage3.")
     ] = "full",
     recoverer: Annotated[Path | None, typer.Option(help="Folder of the recoverer.")] = None,
     answerer: Annotated[Path | None, typer.Option(help="Folder of the answerer.")] = None,

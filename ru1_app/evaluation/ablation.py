@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ru1_app.corruptions import LEVELS
 from ru1_app.errors import InvalidInput
@@ -14,6 +14,7 @@ from ru1_app.evaluation.table import CONDITIONS, Table, answers
 
 Document = Mapping[str, Any]
 FULL = "full"
+WIDE = "all_photos"
 READER = "no_stage3"
 WITHOUT = {
     "no_ssim": "without SSIM in the reward",
@@ -24,24 +25,39 @@ WITHOUT = {
 }
 
 
-def sorted_out(runs: Sequence[Document]) -> tuple[Document, dict[str, Document]]:
-    """The run that the page is about, and those of the ablation by name. A run that stands alone may have any name.
+class Runs(NamedTuple):
+    """The run that the page is about; one of the same recoverer on more photos, for the targets; the ablation's."""
+
+    full: Document
+    wide: Document | None
+    others: dict[str, Document]
+
+
+def sorted_out(runs: Sequence[Document]) -> Runs:
+    """Which run is which, by name. A run that stands alone may have any name.
 
     Raises:
-        InvalidInput: no run is the full one, a name is unknown, or it is there twice.
+        InvalidInput: no run is the full one, a name is unknown or there twice, or the wide run has another recoverer.
     """
     names = [run["header"]["name"] for run in runs]
     if len(runs) == 1 and names[0] not in WITHOUT:
-        return runs[0], {}
-    known = ", ".join((FULL, *WITHOUT))
-    if unknown := [name for name in names if name not in (FULL, *WITHOUT)]:
+        return Runs(runs[0], None, {})
+    known = ", ".join((FULL, WIDE, *WITHOUT))
+    if unknown := [name for name in names if name not in (FULL, WIDE, *WITHOUT)]:
         raise InvalidInput(f"There is no place on the page for a run named {unknown[0]!r}. Its runs are {known}.")
     if twice := [name for name in names if names.count(name) > 1]:
         raise InvalidInput(f"Two of the runs are named {twice[0]!r}. Give one run of each name: {known}.")
     if FULL not in names:
         raise InvalidInput(f"None of the runs is named {FULL!r}; the others are compared to it. Give that run too.")
     by_name = dict(zip(names, runs, strict=True))
-    return by_name[FULL], {name: by_name[name] for name in WITHOUT if name in by_name}
+    full, wide = by_name[FULL], by_name.get(WIDE)
+    if wide and _on(wide) != _on(full):
+        raise InvalidInput(f"{FULL!r} and {WIDE!r} differ in recoverer or photos. Measure both with the same.")
+    return Runs(full, wide, {name: by_name[name] for name in WITHOUT if name in by_name})
+
+
+def _on(run: Document) -> tuple[Any, str]:
+    return run["header"]["recoverer"], run["header"]["inputs"]["photos"]
 
 
 def ablation(full: Document, others: Mapping[str, Document]) -> Iterator[str]:

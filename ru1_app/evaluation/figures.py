@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ru1_app.corruptions import LEVELS
 from ru1_app.evaluation.page import Row
@@ -23,9 +23,9 @@ _CURVE_NAMES = {
 }
 
 
-def gains(run: Row, targets: Targets) -> str | None:
+def gains(corruptions: Mapping[str, Row], targets: Targets) -> str | None:
     """PSNR gain of each corruption of photos at mid severity, greatest first; None where none was measured."""
-    found = {name: rows["mid"].get("psnr/gain") for name, rows in run["summary"]["photos"]["corruptions"].items()}
+    found = {name: row.get("psnr/gain") for name, row in corruptions.items()}
     known = sorted(((name, row) for name, row in found.items() if row), key=lambda pair: (-pair[1]["mean"], pair[0]))
     if not known:
         return None

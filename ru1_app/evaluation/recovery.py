@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ru1_app.corruptions import CORRUPTIONS, LEVELS, Geometry
+from ru1_app.evaluation.ablation import WIDE
 from ru1_app.evaluation.bootstrap import mean_of_groups
 from ru1_app.evaluation.page import LABELS, Row, and_list, code, mean, score, table
 from ru1_app.evaluation.plan import Part
@@ -18,9 +19,16 @@ MID = "mid"
 Document = Mapping[str, Any]
 
 
-def photos(run: Document, targets: Targets, hardware: str, figure: str) -> Iterator[str]:
+def at_mid(run: Document, wide: Document | None) -> dict[str, Row]:
+    """The summary of photos under each corruption at mid severity: the wide run's where it has one."""
+    corruptions = [each["summary"]["photos"]["corruptions"] for each in (run, wide) if each]
+    return {name: levels[MID] for part in corruptions for name, levels in part.items()}
+
+
+def photos(run: Document, wide: Document | None, aim: tuple[Targets, str], figure: str) -> Iterator[str]:
     """Gains of photos: per corruption at mid severity against the targets, then by level."""
-    found = run["summary"]["photos"]
+    targets, hardware = aim
+    found, gained = run["summary"]["photos"], at_mid(run, wide)
     yield "## Recovery of held-out photos"
     yield (
         "The input's PSNR and SSIM are those of the corrupted photo against the clean one; the gain is the recovered "
@@ -29,15 +37,17 @@ def photos(run: Document, targets: Targets, hardware: str, figure: str) -> Itera
         "other photos the verdict could turn."
     )
     yield "### By corruption, at mid severity"
-    if found["corruptions"]:
+    if wide:
+        yield _more_photos(run, wide)
+    if gained:
         yield figure
     yield table(
         ["corruption", "input PSNR", "input SSIM", "PSNR gain, dB", "SSIM gain", "target", "verdict"],
-        _with_targets(found["corruptions"], targets),
+        _with_targets(gained, targets),
     )
-    yield from _notes(run, targets)
+    yield from _notes(run, gained, targets)
     yield "The mean of the corruptions with a target, each of the same weight, photos drawn within each:"
-    yield table(["score", "mean gain", "target", "verdict"], mean_gains(run, targets))
+    yield table(["score", "mean gain", "target", "verdict"], mean_gains(wide or run, targets))
     yield "### By level"
     yield (
         "Means over all corruptions; *all* is the three levels together. Each photo stands under a few corruptions "
@@ -107,9 +117,18 @@ def ordered(names: Mapping[str, Any], targets: Targets) -> list[str]:
     return [*(name for name in targets.psnr if name in names), *(name for name in names if name not in targets.psnr)]
 
 
-def _with_targets(found: Row, targets: Targets) -> Iterator[list[str]]:
-    for name in ordered(found, targets):
-        row, target = found[name][MID], targets.psnr.get(name)
+def _more_photos(run: Document, wide: Document) -> str:
+    names = and_list([code(name) for name in wide["summary"]["photos"]["corruptions"]])
+    few, many = (each["header"]["inputs"] for each in (run, wide))
+    return (
+        f"{names} stand here for {min(many['photos_per_cell'], many['count'])} photos each (run {code(WIDE)}), the "
+        f"others for {few['photos_per_cell']}."
+    )
+
+
+def _with_targets(gained: Mapping[str, Row], targets: Targets) -> Iterator[list[str]]:
+    for name in ordered(gained, targets):
+        row, target = gained[name], targets.psnr.get(name)
         judged = [number(target, 2, sign=True), verdict(row.get("psnr/gain"), target)]
         yield [code(name), *_input_and_gain(row), *judged]
 
@@ -119,9 +138,8 @@ def _input_and_gain(row: Row) -> list[str]:
     return [*before, *(score(row, name, "gain") for name in ("psnr", "ssim"))]
 
 
-def _notes(run: Document, targets: Targets) -> Iterator[str]:
+def _notes(run: Document, found: Mapping[str, Row], targets: Targets) -> Iterator[str]:
     """Says which corruptions are not compared pixel by pixel, of which that is unjust, and which targets are open."""
-    found = run["summary"]["photos"]["corruptions"]
     asked = run["summary"]["answers"]["corruptions"]
     if moved := [code(name) for name in (*asked, *targets.psnr) if name not in STILL]:
         yield (

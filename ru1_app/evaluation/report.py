@@ -9,7 +9,7 @@ from typing import Any
 from ru1_app.corruptions import CORRUPTIONS, LEVELS
 from ru1_app.errors import InvalidInput
 from ru1_app.evaluation import answering, figures, recovery
-from ru1_app.evaluation.ablation import ablation, sorted_out
+from ru1_app.evaluation.ablation import WIDE, Runs, ablation, sorted_out
 from ru1_app.evaluation.bootstrap import RESAMPLES
 from ru1_app.evaluation.page import Row, code, page, table
 from ru1_app.evaluation.plan import CLEAN_ITEMS
@@ -27,7 +27,7 @@ def write(runs: Sequence[Document], out: Path, hardware: str) -> list[Path]:
     """Write the page, and its figures to `figures` beside it; returns what was written, the page first.
 
     Args:
-        runs: as `run.read` gives them: the one that the page is about, and those of the ablation.
+        runs: as `run.read` gives them: the one that the page is about, the one on all photos, those of the ablation.
         out: a Markdown file.
         hardware: what the models were trained on, `cpu` or `gpu`: it chooses the targets.
 
@@ -37,14 +37,14 @@ def write(runs: Sequence[Document], out: Path, hardware: str) -> list[Path]:
     if out.suffix != ".md":
         raise InvalidInput(f"{str(out)!r} is no Markdown file. Give --out a name that ends in .md.")
     targets = targets_of(hardware)
-    full, others = sorted_out(runs)
+    full, wide, others = found = sorted_out(runs)
     drawn = {
-        "gain": figures.gains(full, targets),
+        "gain": figures.gains(recovery.at_mid(full, wide), targets),
         "answers": figures.answers(full),
         "sparsification": figures.sparsification(full),
     }
     paths = {name: out.parent / FIGURES / f"{out.stem}_{name}.svg" for name, figure in drawn.items() if figure}
-    told = page(_blocks(full, others, (targets, hardware), paths))
+    told = page(_blocks(found, (targets, hardware), paths))
     make_folders([out, *paths.values()])
     for name, path in paths.items():
         write_whole(path, (drawn[name] or "").encode())
@@ -52,9 +52,8 @@ def write(runs: Sequence[Document], out: Path, hardware: str) -> list[Path]:
     return [out, *paths.values()]
 
 
-def _blocks(
-    full: Document, others: Mapping[str, Document], aim: tuple[Targets, str], paths: Mapping[str, Path]
-) -> Iterator[str]:
+def _blocks(runs: Runs, aim: tuple[Targets, str], paths: Mapping[str, Path]) -> Iterator[str]:
+    full, wide, others = runs
     targets, hardware = aim
     shown = {name: f"![{_ALT[name]}]({FIGURES}/{path.name})" for name, path in paths.items()}
     yield "# The embedded models, measured"
@@ -62,8 +61,8 @@ def _blocks(
         "> This page is written by `ru1 eval report` from saved runs. Do not edit it: the next report overwrites it, "
         "and the same runs give the same bytes."
     )
-    yield from measured(full, others)
-    yield from recovery.photos(full, targets, hardware, shown.get("gain", ""))
+    yield from measured(full, [*([WIDE] if wide else []), *others])
+    yield from recovery.photos(full, wide, (targets, hardware), shown.get("gain", ""))
     yield from recovery.scenes(full, targets)
     yield from recovery.clean(full, targets)
     yield from answering.right(full, shown["answers"])
@@ -82,7 +81,7 @@ _ALT = {
 }
 
 
-def measured(full: Document, others: Mapping[str, Document]) -> Iterator[str]:
+def measured(full: Document, others: Sequence[str]) -> Iterator[str]:
     """Inputs and models."""
     head = full["header"]
     seen, levels = head["inputs"], ", ".join(f"{name} {value:.2f}" for name, value in LEVELS.items())

@@ -78,6 +78,21 @@ def test_gains_are_those_of_the_run_and_judged_by_the_targets_of_the_hardware(be
     assert verdicts["cpu"].startswith("met")
 
 
+def test_a_run_on_all_photos_is_what_the_targets_are_judged_by(bench: Bench, tmp_path: Path) -> None:
+    wide = deepcopy(_renamed(bench.full, "all_photos"))
+    name = next(name for name in targets_of("cpu").psnr if name in wide["summary"]["photos"]["corruptions"])
+    levels = wide["summary"]["photos"]["corruptions"][name]
+    levels["mid"]["psnr/gain"] |= {"mean": 77.0, "low": 76.0, "high": 78.0}
+    wide["summary"]["photos"]["corruptions"] = {name: levels}
+    page, *figures = write([bench.full, wide], tmp_path / "x.md", "cpu")
+    table = section(page.read_text("utf-8"), "Recovery of held-out photos").split("### By level")[0]
+    assert f"`{name}` stand here for" in table
+    assert rows(table)[name][2] == "+77.00 (+76.00 to +78.00)"
+    others = [other for other in bench.full["summary"]["photos"]["corruptions"] if other != name]
+    assert all(rows(table)[other][2] != rows(table)[name][2] for other in others)
+    assert ">80<" in next(path for path in figures if path.stem.endswith("gain")).read_text("utf-8")
+
+
 def test_targets_that_were_not_measured_are_named(written: str) -> None:
     text = section(written, "Recovery of held-out photos")
     (line,) = [line for line in text.splitlines() if line.startswith("Not in this run")]
@@ -212,8 +227,8 @@ def _renamed(run: Run, name: str) -> Run:
     return {**run, "header": {**run["header"], "name": name}}
 
 
-def _other_photos(run: Run) -> Run:
-    changed = deepcopy(_renamed(run, "no_ssim"))
+def _other_photos(run: Run, name: str) -> Run:
+    changed = deepcopy(_renamed(run, name))
     changed["header"]["inputs"]["photos"] = "other"
     return changed
 
@@ -224,7 +239,8 @@ def _other_photos(run: Run) -> Run:
         (lambda run: [run, _renamed(run, "mine")], "no place on the page for a run named 'mine'"),
         (lambda run: [run, run], "Two of the runs are named 'full'"),
         (lambda run: [_renamed(run, "no_rl")], "None of the runs is named 'full'"),
-        (lambda run: [run, _other_photos(run)], "photos is '[0-9a-f]+' and 'other'"),
+        (lambda run: [run, _other_photos(run, "no_ssim")], "photos is '[0-9a-f]+' and 'other'"),
+        (lambda run: [run, _other_photos(run, "all_photos")], "differ in recoverer or photos"),
     ],
 )
 def test_runs_that_do_not_belong_together_are_refused(
