@@ -116,16 +116,17 @@ def _stage_two(out: Path) -> Iterator[Learned]:
 def _stage_three(out: Path) -> Iterator[Learned]:
     from ru1_app.models.embedded.adapter import load
     from ru1_app.training import answerer
+    from ru1_app.training.answerer_config import AnswererConfig
     from ru1_app.training.answerer_pool import make
     from ru1_app.training.run_log import read_log
 
     make(out / "pool", load(out / "rl/model"), POOL)
     recipe = Path(answerer.__file__)
-    reading = load_config(answerer.AnswererConfig, recipe.with_suffix(".toml"), READ)
+    reading = load_config(AnswererConfig, recipe.with_suffix(".toml"), READ)
     answerer.train(reading, out / "read")
     cells = read_log(out / "read/log.csv")["cells"]
     yield Learned("stage III", "cells, reading", cells[0], cells[-1], False)
-    reasoning = load_config(answerer.AnswererConfig, recipe.with_name("reason.toml"), REASON)
+    reasoning = load_config(AnswererConfig, recipe.with_name("reason.toml"), REASON)
     answerer.train(reasoning, out / "reason", init=out / "read/model", pool=out / "pool")
     log = read_log(out / "reason/log.csv")
     for name, higher in (("loss", False), ("right", True)):

@@ -24,9 +24,11 @@ from ru1_app.models.trace import LEVELS, SO, Level
 from ru1_app.scenes import sample_scene
 from ru1_app.scenes.evidence import THINGS
 from ru1_app.training import calibrate as calibrate_module
-from ru1_app.training.answerer import AnswererConfig, Run, main, packed_mask
+from ru1_app.training.answerer import Run, main
 from ru1_app.training.answerer_build import SIDE, build_tokenizer
+from ru1_app.training.answerer_config import AnswererConfig
 from ru1_app.training.answerer_data import CLEAR, MORE_POSITIONS, Asker, Scenes, Shares, View
+from ru1_app.training.answerer_loss import packed_mask
 from ru1_app.training.answerer_pool import Pool, draw_spec, ensure, make
 from ru1_app.training.calibrate import Judged, calibrate, calibration_error, fitted, shares_of, tempered
 from ru1_app.training.config import load_config
