@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+import os
+import tempfile
+import weakref
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +31,42 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 LEAST_SIDE = 96  # of a photo that shows enough to learn from
 
 
-def load_photos(folder: Path, crop: int, largest: int = 384) -> list[Image8]:
+class Images(Sequence[Image8]):
+    """Images in a file of their own, mapped into memory: a process that is spawned opens it and is sent no image.
+
+    Were 400 MB sent, every process would start only after the one before it had read them all.
+    """
+
+    def __init__(self, images: Iterable[Image8]) -> None:
+        descriptor, self.path = tempfile.mkstemp(prefix="ru1-images-")
+        weakref.finalize(self, os.unlink, self.path)
+        with os.fdopen(descriptor, "wb") as file:
+            self._shapes = [(image.shape, file.write(np.ascontiguousarray(image).tobytes())) for image in images]
+        self._map()
+
+    def _map(self) -> None:
+        self._ends = np.cumsum([size for _, size in self._shapes], dtype=np.int64)
+        self._bytes = np.memmap(self.path, np.uint8, "r") if self._shapes else np.empty(0, np.uint8)
+
+    def __len__(self) -> int:
+        return len(self._shapes)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[k] for k in range(*index.indices(len(self)))]
+        shape, size = self._shapes[index]
+        end = int(self._ends[index])
+        return self._bytes[end - size : end].view(np.ndarray).reshape(shape)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path, "_shapes": self._shapes}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._map()
+
+
+def load_photos(folder: Path, crop: int, largest: int = 384) -> Images:
     """All photos below `folder` as RGB uint8, scaled to at most `largest` a side.
 
     Left out are broken ones, and those with a side shorter than `LEAST_SIDE` or than a crop.
@@ -35,25 +74,29 @@ def load_photos(folder: Path, crop: int, largest: int = 384) -> list[Image8]:
     Raises:
         InvalidInput: the folder holds no usable photo.
     """
-    photos, limits, smallest = [], Settings(max_side=largest), max(LEAST_SIDE, crop)
-    for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES):
+    limits, smallest = Settings(max_side=largest), max(LEAST_SIDE, crop)
+
+    def read(path: Path) -> list[Image8]:
         try:
             photo = read_file(path, limits).image
         except InvalidInput as error:
             log.warning("%s", error)
-            continue
-        if min(photo.shape[:2]) >= smallest:
-            photos.append(photo)
+            return []
+        return [photo] if min(photo.shape[:2]) >= smallest else []
+
+    with ThreadPoolExecutor() as pool:
+        paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+        photos = Images(photo for found in pool.map(read, paths) for photo in found)
     if not photos:
         raise InvalidInput(f"{folder} holds no photo ({', '.join(sorted(SUFFIXES))}) of {smallest} pixels or more.")
     return photos
 
 
-def load_scenes(count: int, crop: int) -> list[Image8]:
+def load_scenes(count: int, crop: int) -> Images:
     """Rendered road scenes of 320 pixels a side, or of a crop's, from seeds that no held-out check uses."""
     from ru1_app.scenes import render, sample_scene
 
-    return [render(sample_scene(1_000_000 + k), max(320, crop)) for k in range(count)]
+    return Images(render(sample_scene(1_000_000 + k), max(320, crop)) for k in range(count))
 
 
 @dataclass(frozen=True)
@@ -100,8 +143,8 @@ class CorruptedCrops(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
 
     def __init__(
         self,
-        photos: list[Image8],
-        scenes: list[Image8],
+        photos: Sequence[Image8],
+        scenes: Sequence[Image8],
         mix: Mix,
         *,
         batch: int,

@@ -14,6 +14,14 @@ def charbonnier(a: Tensor, b: Tensor, epsilon: float = 1e-3) -> Tensor:
     return ((a - b).square() + epsilon**2).sqrt().mean()
 
 
+def log_error(a: Tensor, b: Tensor, epsilon: float = 1e-4) -> Tensor:
+    """Mean over the images of ln(RMSE), which falls as the mean PSNR rises (NAFNet's PSNRLoss, arXiv 2204.04676).
+
+    `epsilon` is added to the mean squared error: what is better than 40 dB already pulls no harder.
+    """
+    return 0.5 * torch.log((a - b).square().mean((1, 2, 3)) + epsilon).mean()
+
+
 def ssim(a: Tensor, b: Tensor) -> Tensor:
     """Mean SSIM in [-1, 1], the reward's definition; differentiable."""
     return ssim_batch(a, b).mean()

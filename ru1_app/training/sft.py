@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,11 +27,11 @@ from tqdm import tqdm
 
 from ru1_app.errors import InvalidInput
 from ru1_app.images import Image8
-from ru1_app.models.embedded.net import RecoveryNet
+from ru1_app.models.embedded.net import Block, RecoveryNet
 from ru1_app.training.config import STILL, load_config
 from ru1_app.training.data import CorruptedCrops, Mix, load_photos, load_scenes, loader
 from ru1_app.training.ema import follow, risen
-from ru1_app.training.losses import charbonnier, scale_nll, ssim
+from ru1_app.training.losses import charbonnier, log_error, scale_nll, ssim
 from ru1_app.training.run_log import RunLog
 from ru1_app.training.weights import save_pipeline, start_from
 
@@ -65,6 +65,7 @@ class SftConfig:
     path_share: float
     source_noise: float
     ssim_weight: float
+    psnr_weight: float
     scale_weight: float
     checkpoint_every: int
     log_every: int
@@ -100,18 +101,20 @@ class Trainer:
         net = RecoveryNet(*sizes, local_colour=config.local_colour, sees_blocks=config.sees_blocks)
         if init is not None:
             start_from(net, init)
+        if config.compile:
+            for block in (each for each in net.modules() if isinstance(each, Block)):
+                block.compile(dynamic=False)  # by the block: seconds instead of minutes before the first step
         self.format = torch.channels_last if config.channels_last else torch.contiguous_format
         self.net = net.to(accelerator.device, memory_format=self.format)
         self.average = deepcopy(self.net).requires_grad_(False)
+        fused = accelerator.device.type == "cuda"
         optimizer = torch.optim.AdamW(
-            self.net.parameters(), lr=config.lr, weight_decay=config.weight_decay, foreach=True
+            self.net.parameters(), lr=config.lr, weight_decay=config.weight_decay, foreach=not fused, fused=fused
         )
         self.step, self.seconds = 0, 0.0
         if (out / "checkpoint.pt").exists():
             self._resume(optimizer)
         self._run, self.optimizer = accelerator.prepare(self.net, optimizer)
-        if config.compile:
-            self._run = torch.compile(self._run)
 
     @property
     def progress(self) -> float:
@@ -123,7 +126,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.rate(self.step, self.seconds)
         parts = self._losses(corrupted, clean, thumbs)
-        loss = parts["l1"] + self.config.scale_weight * parts["nll"]
+        loss = parts["l1"] + self.config.scale_weight * parts["nll"] + self.config.psnr_weight * parts["log_error"]
         if self.config.ssim_weight:
             loss = loss + self.config.ssim_weight * (1 - parts["ssim"])
         self.optimizer.zero_grad(set_to_none=True)
@@ -143,12 +146,15 @@ class Trainer:
         source = corrupted + self.config.source_noise * torch.randn_like(corrupted)
         x_t = torch.lerp(clean, source, at[:, None, None, None])
         prediction = self._run(x_t, corrupted, at, thumbs)
-        return {
+        parts = {
             "l1": charbonnier(prediction.clean, clean),
-            "ssim": ssim(prediction.clean, clean),
+            "log_error": log_error(prediction.clean, clean),
             "nll": scale_nll(prediction.log_scale, prediction.clean - clean),
             "gain": (corrupted - clean).abs().mean() - (prediction.clean - clean).abs().mean(),
         }
+        if self.config.ssim_weight:
+            parts["ssim"] = ssim(prediction.clean, clean)
+        return parts
 
     @torch.no_grad()
     def recovered(self, corrupted: Tensor, thumbs: Tensor) -> Tensor:
@@ -193,8 +199,8 @@ SHOWN = 999_999  # the step whose batch the sample grids show, in every run
 class Pool(NamedTuple):
     """What crops are cut from."""
 
-    photos: list[Image8]
-    scenes: list[Image8]
+    photos: Sequence[Image8]
+    scenes: Sequence[Image8]
 
 
 def corrupted_crops(config: SftConfig, pool: Pool, start: int, late: bool, process: int = 0) -> CorruptedCrops:
@@ -219,6 +225,7 @@ def train(
     accelerator = Accelerator(cpu=device == "cpu", mixed_precision="bf16" if device == "cuda" else "no")
     if config.seconds and accelerator.num_processes > 1:
         raise InvalidInput("Processes that train together must end at one step. Set seconds=0 and give steps.")
+    torch.backends.cudnn.benchmark = True  # all crops are of one size
     trainer = Trainer(config, out, accelerator, init)
     log = RunLog(out, config.log_every, trainer.step, silent=not accelerator.is_main_process)
     largest = max(config.crop, config.crop_late)

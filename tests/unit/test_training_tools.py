@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,8 +18,10 @@ from ru1_app.models.embedded.net import Prediction, RecoveryNet
 from ru1_app.rewards import Folders, reward_of
 from ru1_app.training.average import average
 from ru1_app.training.config import REPORTED, load_config
+from ru1_app.training.data import Images
 from ru1_app.training.ema import follow, risen
 from ru1_app.training.eval_recoverer import Correlation, evaluate, measure, table
+from ru1_app.training.losses import log_error
 from ru1_app.training.rl import trainer as rl
 from ru1_app.training.rl.examine import examine
 from ru1_app.training.rl.source import inputs_of
@@ -64,6 +67,34 @@ def test_photos_smaller_than_a_crop_are_left_out(tmp_path: Path) -> None:
     inputs = next(inputs_of(config, tmp_path, 0, "cpu"))
     assert inputs.clean.shape == (6, 3, 128, 128)
     assert bool((inputs.clean == 1).all())
+
+
+def test_another_process_is_told_where_images_are_instead_of_being_sent_them() -> None:
+    given = [noise(40, 60, 1), noise(30, 20, 2)[:, ::-1], noise(8, 8, 3)]
+    images = Images(given)
+    sent = pickle.dumps(images)
+    assert len(sent) < 1_000 < sum(image.nbytes for image in given)
+    for own, arrived, image in zip(images, pickle.loads(sent), given, strict=True):
+        assert np.array_equal(own, image)
+        assert np.array_equal(arrived, image)
+    assert [image.shape for image in images[1:]] == [(30, 20, 3), (8, 8, 3)]
+    assert len(Images([])) == 0
+
+
+def test_images_leave_no_file_behind() -> None:
+    images = Images([noise(8, 8)])
+    path = Path(images.path)
+    assert path.exists()
+    del images
+    assert not path.exists()
+
+
+def test_the_logarithm_of_the_error_is_the_mean_psnr_up_to_its_unit() -> None:
+    clean = torch.rand(3, 3, 16, 16)
+    found = clean + torch.tensor([0.01, 0.05, 0.2])[:, None, None, None] * torch.randn_like(clean)
+    psnr = -10 * torch.log10((found - clean).square().mean((1, 2, 3))).mean()
+    assert float(log_error(found, clean, epsilon=0.0)) == pytest.approx(float(-psnr) * np.log(10) / 20, rel=1e-5)
+    assert float(log_error(clean, clean)) == pytest.approx(np.log(1e-2), rel=1e-5)
 
 
 def test_an_average_follows_weights_and_takes_over_counters() -> None:

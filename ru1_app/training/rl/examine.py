@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +39,7 @@ Found = dict[str, dict[str, Estimate]]
 
 
 def examine(
-    nets: tuple[nn.Module, nn.Module], images: dict[str, list[Image8]], config: RlConfig, reward: WeightedReward,
+    nets: tuple[nn.Module, nn.Module], images: Mapping[str, Sequence[Image8]], config: RlConfig, reward: WeightedReward,
     crops: int,
 ) -> Found:  # fmt: skip
     """Differences of `crops` crops of each image, an even number: by kind of image, and of all."""
