@@ -68,17 +68,18 @@ def cannot_tell(run: Document) -> Iterator[str]:
         yield table(["level", *CONDITIONS], rows)
     yield (
         "A corruption of the whole scene seldom leaves nothing of a thing. So further scenes have one of their things "
-        "covered by a chain of corruptions until little or nothing of it is left, and all their questions are asked. "
-        "“Cannot tell”, in percent:"
+        "*corrupted* by a chain of corruptions until little or nothing of it is left, or one thing, half of the scene "
+        "or all of it *painted over* in one colour, and all their questions are asked. “Cannot tell”, in percent:"
     )
-    yield table(["the thing asked about is", "questions", *CONDITIONS], _covered(run["summary"]["covered"]))
+    yield table(["covered how, and what is asked about", "questions", *CONDITIONS], _covered(run["summary"]["covered"]))
 
 
 def _covered(found: Row) -> Iterator[list[str]]:
-    for told in ("gone", "seen"):
-        columns = [f"cannot_tell_{told}/{condition}" for condition in CONDITIONS]
-        count = found[columns[0]]["n"] if columns[0] in found else 0
-        yield [told, str(count), *(percent(found, column) for column in columns)]
+    for way, row in (("corrupted", found["corrupted"]), ("painted over", found["painted"])):
+        for told in ("gone", "seen"):
+            columns = [f"cannot_tell_{told}/{condition}" for condition in CONDITIONS]
+            count = row[columns[0]]["n"] if columns[0] in row else 0
+            yield [f"{way}, {told}", str(count), *(percent(row, column) for column in columns)]
 
 
 def misleading(run: Document) -> Iterator[str]:

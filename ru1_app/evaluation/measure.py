@@ -8,13 +8,13 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ru1_app.corruptions import CorruptionSpec, corrupt
+from ru1_app.corruptions import corrupt
 from ru1_app.domain import Answered, Condition, Question
 from ru1_app.errors import ModelFailed
 from ru1_app.evaluation import inputs, unsure
 from ru1_app.evaluation.inputs import Photos
 from ru1_app.evaluation.journal import Row
-from ru1_app.evaluation.plan import CHAIN, Cell, Part, Plan
+from ru1_app.evaluation.plan import CHAIN, PAINT, Cell, Part, Plan
 from ru1_app.evaluation.said import code
 from ru1_app.images import Image8
 from ru1_app.models.base import Answerer, AnswerRequest, Recovered, Recoverer, RecoverRequest
@@ -24,7 +24,7 @@ from ru1_app.scoring.base import Pair, Scorer
 from ru1_app.scoring.ms_ssim import MS_SSIM
 from ru1_app.scoring.psnr import PsnrScorer
 from ru1_app.scoring.ssim import SSIM
-from ru1_app.training.answerer_pool import cover, evidence_of, gone_things, one_thing
+from ru1_app.training.answerer_pool import Damage, cover, damaged, evidence_of, gone_things, one_thing, paint
 from ru1_app.uncertainty import deviation
 
 POOLED = 160  # squares of each photo that are kept, to pool photos
@@ -75,20 +75,22 @@ class Bench:
         return {"id": name, **self._scores(bad, good, clean), **replies}
 
     def _covered(self, cell: Cell, number: int) -> Row:
-        """Answers about a scene of which one thing is covered."""
+        """Answers about a scene of which something is covered."""
         drawn, clean, asked = inputs.scene(number)
         name = f"scene-{number}"
         seed = cell.own_seed(name, self._plan.seed)
-        rng = np.random.Generator(np.random.PCG64(seed))
-        spec = cover(one_thing(drawn, rng), cell.corruption.split(CHAIN), float(rng.uniform(0.6, 1)), seed)
-        bad = corrupt(clean, spec)
-        return {"id": name, **self._told(bad, self._recovered(bad).images[0], drawn, asked, spec)}
+        bad = damaged(clean, damage := self._cover(cell, drawn, seed))
+        return {"id": name, **self._told(bad, self._recovered(bad).images[0], drawn, asked, damage)}
 
-    def _told(
-        self, bad: Image8, good: Image8, drawn: Scene, asked: Sequence[Asked], spec: CorruptionSpec | None
-    ) -> Row:
+    def _cover(self, cell: Cell, drawn: Scene, seed: int) -> Damage:
+        rng = np.random.Generator(np.random.PCG64(seed))
+        if cell.corruption == PAINT:
+            return paint(drawn, rng)
+        return cover(one_thing(drawn, rng), cell.corruption.split(CHAIN), float(rng.uniform(0.6, 1)), seed)
+
+    def _told(self, bad: Image8, good: Image8, drawn: Scene, asked: Sequence[Asked], damage: Damage) -> Row:
         """The questions' kinds, which of them ask for what is gone, and what was answered."""
-        gone = gone_things(evidence_of(drawn, spec, inputs.SIDE))
+        gone = gone_things(evidence_of(drawn, damage, inputs.SIDE))
         return {
             "kinds": [each.kind for each in asked],
             "gone": "".join("1" if gone & set(each.things) else "0" for each in asked),

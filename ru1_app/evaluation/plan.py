@@ -22,6 +22,7 @@ from ru1_app.training.config import STILL
 
 CLEAN, NONE = "clean", "none"  # the name of input that is not corrupted; the level of it, and of covered things
 CHAIN = "+"  # between the corruptions that cover a thing
+CHAINS, PAINT = tuple(CHAIN.join(chain) for chain in COVERS), "paint"  # the ways in which things are covered
 FIRST_SCENE = HELD_OUT_SEED + 100_000
 """Held-out scenes before it were looked at while the models were made."""
 CLEAN_ITEMS = 4  # times as many images as in other cells
@@ -32,13 +33,13 @@ class Part(StrEnum):
 
     PHOTOS = "photos"  # recovery scores of photos
     SCENES = "scenes"  # recovery scores of scenes, and answers
-    COVERED = "covered"  # answers about scenes of which one thing is covered, until nobody can tell
+    COVERED = "covered"  # answers about scenes of which something is covered, until nobody can tell
     TEXTS = "texts"  # answers without options, and descriptions, of scenes
     UNSURE = "uncertainty"  # of recoveries of photos
 
 
 class Cell(NamedTuple):
-    """One corruption at one level, or one chain that covers a thing, for one part of the run."""
+    """One corruption at one level, or one way to cover things, for one part of the run."""
 
     part: Part
     corruption: str
@@ -91,7 +92,7 @@ class Plan:
             for name in names:
                 if part is Part.SCENES or name in STILL:
                     yield from (Cell(part, name, level) for level in LEVELS)
-        yield from (Cell(Part.COVERED, CHAIN.join(chain), NONE) for chain in COVERS)
+        yield from (Cell(Part.COVERED, name, NONE) for name in (*CHAINS, PAINT))
         yield Cell(Part.TEXTS, CLEAN, NONE)
         yield from (Cell(Part.TEXTS, name, "mid") for name in names)
         yield from (Cell(Part.UNSURE, name, "mid") for name in names if name in STILL)
@@ -105,6 +106,6 @@ class Plan:
         }[cell.part]  # fmt: skip
         if cell.corruption == CLEAN:
             return sorted(int(k) for k in order[: CLEAN_ITEMS * each])
-        names = [CHAIN.join(chain) for chain in COVERS] if cell.part is Part.COVERED else list(CORRUPTIONS)
+        names = (*CHAINS, PAINT) if cell.part is Part.COVERED else tuple(CORRUPTIONS)
         first = names.index(cell.corruption) * each
         return [int(order[(first + k) % pool]) for k in range(min(each, pool))]

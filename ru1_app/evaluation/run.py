@@ -19,7 +19,7 @@ from ru1_app.evaluation.plan import FIRST_SCENE, Plan
 from ru1_app.evaluation.summary import summary
 from ru1_app.files import write_whole
 
-FORMAT = 3  # since photos and scenes in a cell are counted apart
+FORMAT = 4  # since things are painted over too
 LATENCY = "latency"
 
 

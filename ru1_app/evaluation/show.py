@@ -42,11 +42,12 @@ def lines(run: Row) -> list[str]:
         misled = interval(row.get("misleading/recovered"), 1, factor=100)
         found_gone = interval(row.get("cannot_tell_gone/both"), 1, factor=100)
         out.append(f"answers {level:5}  {right}  misleading {misled} %  cannot tell where it is gone {found_gone} %")
-    for told in ("gone", "seen"):
-        shares = "  ".join(
-            f"{c} {interval(found['covered'].get(f'cannot_tell_{told}/{c}'), 1, factor=100)} %" for c in CONDITIONS
-        )
-        out.append(f"covered, {told}: cannot tell  {shares}")
+    for way, row in found["covered"].items():
+        for told in ("gone", "seen"):
+            shares = "  ".join(
+                f"{c} {interval(row.get(f'cannot_tell_{told}/{c}'), 1, factor=100)} %" for c in CONDITIONS
+            )
+            out.append(f"covered, {way}, {told}: cannot tell  {shares}")
     for kind, row in found["uncertainty"]["maps"].items():
         out.append(f"{kind}: rank correlation with the error {interval(row['pooled'], 2)}")
     if found["latency"]:

@@ -12,7 +12,7 @@ from ru1_app.evaluation import unsure
 from ru1_app.evaluation.bootstrap import DIGITS, estimates
 from ru1_app.evaluation.journal import Row
 from ru1_app.evaluation.measure import MAPS
-from ru1_app.evaluation.plan import CLEAN, NONE, Part
+from ru1_app.evaluation.plan import CHAINS, CLEAN, NONE, PAINT, Part
 from ru1_app.evaluation.table import Cells, Table, answers, scores, texts
 
 ALL = "all"
@@ -21,7 +21,7 @@ ALL = "all"
 def summary(cells: Cells) -> dict[str, Any]:
     """Everything that a report shows of one run; the same cells give the same figures."""
     photos, scenes, asked = scores(cells, Part.PHOTOS), scores(cells, Part.SCENES), answers(cells)
-    written = texts(cells)
+    written, covered = texts(cells), answers(cells, Part.COVERED)
     kinds = list(dict.fromkeys(map(str, asked.kinds)))
     return {
         "photos": {**_grouped(photos), "corruptions": _by_corruption(photos)},
@@ -31,7 +31,10 @@ def summary(cells: Cells) -> dict[str, Any]:
             "corruptions": _by_corruption(asked),
             "kinds": {kind: _grouped(asked.where(kind=kind)) for kind in kinds},
         },
-        "covered": _plain(answers(cells, Part.COVERED)),
+        "covered": {
+            "corrupted": _plain(covered.where(named=CHAINS)),
+            "painted": _plain(covered.where(corruption=PAINT)),
+        },
         "texts": {CLEAN: _plain(written.where(levels=[NONE])), "mid": _plain(written.where(levels=["mid"]))},
         "uncertainty": uncertainty(
             [item for name, rows in cells.items() if name.startswith(Part.UNSURE) for item in rows]

@@ -37,10 +37,29 @@ COVERS = (
     ("block_lost", "block_lost", "block_lost"),
 )
 """Chains that are put on one thing alone, so that there are questions whose evidence is gone."""
-CLEAN_SHARE, COVER_SHARE = 0.08, 0.3
+CLEAN_SHARE, COVER_SHARE, PAINT_SHARE = 0.08, 0.25, 0.15
+MARGIN = 0.04  # around what is covered, of the image's side
 SIZES, SIZE_SHARES = (256, 384), (0.65, 0.35)
 FILES = ("corrupted", "recovered", "levels", "seeds")
 MADE = "pool.json"  # what a pool was made with, written last: where it is, the pool is whole
+
+
+class Paint(NamedTuple):
+    """An opaque surface over a part of the image: nothing is left of what lies under it."""
+
+    box: Box
+    colour: tuple[int, int, int]
+
+    def over(self, image: Image8) -> Image8:
+        """The image with the surface on it."""
+        height, width = image.shape[:2]
+        out = image.copy()
+        rows = slice(round(self.box.y0 * height), round(self.box.y1 * height))
+        out[rows, round(self.box.x0 * width) : round(self.box.x1 * width)] = self.colour
+        return out
+
+
+Damage = CorruptionSpec | Paint | None
 
 
 class Entry(NamedTuple):
@@ -90,16 +109,28 @@ def shrink(image: Image8) -> Image8:
     return np.asarray(Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
 
 
-def draw_spec(scene: Scene, rng: np.random.Generator) -> CorruptionSpec | None:
-    """What a scene of the pool suffers: nothing, any corruption at any severity, or one that covers a thing."""
+def draw_damage(scene: Scene, rng: np.random.Generator) -> Damage:
+    """What a scene of the pool suffers: nothing, any corruption at any severity, one that covers a thing, or paint."""
     draw, seed = rng.random(), int(rng.integers(MAX_SEED))
-    if draw < CLEAN_SHARE:
+    if (draw := draw - CLEAN_SHARE) < 0:
         return None
-    if draw < CLEAN_SHARE + COVER_SHARE:
-        place = one_thing(scene, rng)
-        return cover(place, COVERS[rng.integers(len(COVERS))], float(rng.uniform(0.6, 1)), seed)
+    if (draw := draw - COVER_SHARE) < 0:
+        chain = COVERS[rng.integers(len(COVERS))]
+        return cover(one_thing(scene, rng), chain, float(rng.uniform(0.6, 1)), seed)
+    if draw < PAINT_SHARE:
+        return paint(scene, rng)
     names = list(CORRUPTIONS)
     return CorruptionSpec.of(names[rng.integers(len(names))], float(rng.uniform(0.15, 1)), seed)
+
+
+def paint(scene: Scene, rng: np.random.Generator) -> Paint:
+    """A surface of any gray or colour, black and white among them, over one thing, half of the image or all of it."""
+    place, draw, edge = one_thing(scene, rng), rng.random(), float(rng.uniform(0.4, 0.6))
+    halves = Box(0, 0, 1, edge), Box(0, edge, 1, 1), Box(0, 0, edge, 1), Box(edge, 0, 1, 1)
+    box = around(place) if draw < 0.55 else halves[rng.integers(4)] if draw < 0.9 else Box(0, 0, 1, 1)
+    gray, (red, green, blue) = int(rng.integers(256)), rng.integers(256, size=3)
+    grays = (gray,) * 3
+    return Paint(box, ((0, 0, 0), (255,) * 3, grays, grays, (int(red), int(green), int(blue)))[rng.integers(5)])
 
 
 def one_thing(scene: Scene, rng: np.random.Generator) -> Placement:
@@ -110,10 +141,14 @@ def one_thing(scene: Scene, rng: np.random.Generator) -> Placement:
 
 def cover(place: Placement, chain: Sequence[str], severity: float, seed: int) -> CorruptionSpec:
     """A chain of corruptions that is put on one thing alone."""
-    x0, y0, x1, y1 = place.box
-    margin = 0.04  # a corruption fades towards the edge of its box
-    box = Box(max(0.0, x0 - margin), max(0.0, y0 - margin), min(1.0, x1 + margin), min(1.0, y1 + margin))
+    box = around(place)  # a corruption fades towards the edge of its box
     return CorruptionSpec(tuple(CorruptionStep(name, severity, box) for name in chain), seed)
+
+
+def around(place: Placement) -> Box:
+    """The box of a thing and a margin."""
+    x0, y0, x1, y1 = place.box
+    return Box(max(0.0, x0 - MARGIN), max(0.0, y0 - MARGIN), min(1.0, x1 + MARGIN), min(1.0, y1 + MARGIN))
 
 
 def make(folder: Path, recoverer: Recoverer, count: int, seed: int = 0) -> None:
@@ -124,8 +159,8 @@ def make(folder: Path, recoverer: Recoverer, count: int, seed: int = 0) -> None:
     seeds = rng.integers(HELD_OUT_SEED, size=count)
     for index in tqdm(range(count), unit="scene", mininterval=5):
         scene = sample_scene(int(seeds[index]))
-        spec, size = draw_spec(scene, rng), int(rng.choice(SIZES, p=SIZE_SHARES))
-        images[:, index], levels[index] = _pair(scene, spec, size, recoverer)
+        damage, size = draw_damage(scene, rng), int(rng.choice(SIZES, p=SIZE_SHARES))
+        images[:, index], levels[index] = _pair(scene, damage, size, recoverer)
     folder.mkdir(parents=True, exist_ok=True)
     for name, values in zip(FILES, (images[0], images[1], levels, seeds), strict=True):
         with (folder / f"{name}.part").open("wb") as file:
@@ -153,13 +188,24 @@ def ensure(folder: Path, recoverer: Recoverer, count: int, seed: int = 0) -> Non
         log.warning("%s holds %s scenes of seed %s already and stays as it is.", folder, made["count"], made["seed"])
 
 
-def evidence_of(scene: Scene, spec: CorruptionSpec | None, size: int) -> Evidence:
-    """What an answerer can tell from `scene`, drawn with `size` pixels a side, under a corruption."""
+def damaged(image: Image8, damage: Damage) -> Image8:
+    """The image with what it suffers."""
+    match damage:
+        case None:
+            return image
+        case Paint():
+            return damage.over(image)
+    return corrupt(image, damage)
 
-    def damage(image: Image8, seed: int) -> Image8:
-        return image if spec is None else corrupt(image, CorruptionSpec(spec.steps, seed % MAX_SEED))
 
-    return Evidence(scene, damage, shrink, size, spec.seed if spec else 0)
+def evidence_of(scene: Scene, damage: Damage, size: int) -> Evidence:
+    """What an answerer can tell from `scene`, drawn with `size` pixels a side, under a corruption or paint."""
+    if not isinstance(damage, CorruptionSpec):
+        return Evidence(scene, lambda image, _: damaged(image, damage), shrink, size, 0)
+    steps = damage.steps
+    return Evidence(
+        scene, lambda image, seed: corrupt(image, CorruptionSpec(steps, seed % MAX_SEED)), shrink, size, damage.seed
+    )
 
 
 def gone_things(evidence: Evidence) -> set[str]:
@@ -179,11 +225,9 @@ def recovered(recoverer: Recoverer, image: Image8) -> Image8:
     raise ModelFailed("The recoverer ended without an image. Try another model.")
 
 
-def _pair(
-    scene: Scene, spec: CorruptionSpec | None, size: int, recoverer: Recoverer
-) -> tuple[list[Image8], list[list[Level]]]:
+def _pair(scene: Scene, damage: Damage, size: int, recoverer: Recoverer) -> tuple[list[Image8], list[list[Level]]]:
     """The two images of a scene, small, and how things are to be seen in them."""
-    evidence = evidence_of(scene, spec, size)
+    evidence = evidence_of(scene, damage, size)
     views = [evidence.corrupted, shrink(recovered(recoverer, evidence.corrupt(evidence.sound, evidence.seed)))]
     gone = gone_things(evidence)
     return views, [[_level(evidence, view, thing, gone) for thing in THINGS] for view in views]

@@ -15,21 +15,22 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ru1_app.corruptions import CORRUPTIONS
+from ru1_app.corruptions import CORRUPTIONS, Box, CorruptionSpec
 from ru1_app.domain import Answered
 from ru1_app.errors import InvalidInput, ModelFailed, Unavailable
 from ru1_app.models.base import Recovered, Recoverer, RecoverRequest
 from ru1_app.models.embedded.adapter import load
 from ru1_app.models.trace import LEVELS, SO, Level
-from ru1_app.scenes import sample_scene
+from ru1_app.scenes import render, sample_scene
 from ru1_app.scenes.evidence import THINGS
+from ru1_app.scenes.scene import layout
 from ru1_app.training import calibrate as calibrate_module
 from ru1_app.training.answerer import Run, main
 from ru1_app.training.answerer_build import SIDE, build_tokenizer
 from ru1_app.training.answerer_config import AnswererConfig
 from ru1_app.training.answerer_data import CLEAR, MORE_POSITIONS, Asker, Scenes, Shares, View
 from ru1_app.training.answerer_loss import packed_mask
-from ru1_app.training.answerer_pool import Pool, draw_spec, ensure, make
+from ru1_app.training.answerer_pool import Paint, Pool, draw_damage, ensure, evidence_of, gone_things, make, paint
 from ru1_app.training.calibrate import Judged, calibrate, calibration_error, fitted, shares_of, tempered
 from ru1_app.training.config import load_config
 from tests.fakes import FakeRecoverer
@@ -163,13 +164,39 @@ def test_a_resumed_training_goes_on_with_its_weights_average_and_optimiser(tmp_p
     assert not torch.equal(whole.average[name], whole.trainer.model.state_dict()[name])
 
 
-def test_specs_of_a_pool_are_drawn_from_the_seed() -> None:
+def test_what_a_pool_suffers_is_drawn_from_the_seed() -> None:
     scene = sample_scene(4)
-    specs = [draw_spec(scene, np.random.default_rng(seed)) for seed in range(60)]
-    assert specs == [draw_spec(scene, np.random.default_rng(seed)) for seed in range(60)]
-    assert None in specs
-    assert any(spec is not None and spec.steps[0].box is not None for spec in specs)
-    assert len({spec.steps[0].name for spec in specs if spec}) > 20
+    drawn = [draw_damage(scene, np.random.default_rng(seed)) for seed in range(80)]
+    assert drawn == [draw_damage(scene, np.random.default_rng(seed)) for seed in range(80)]
+    specs = [each for each in drawn if isinstance(each, CorruptionSpec)]
+    assert None in drawn
+    assert any(isinstance(each, Paint) for each in drawn)
+    assert any(spec.steps[0].box is not None for spec in specs)
+    assert len({spec.steps[0].name for spec in specs}) > 20
+
+
+def test_nothing_is_left_under_paint_and_all_beside_it() -> None:
+    scene = sample_scene(4)
+    surfaces = [paint(scene, np.random.default_rng(seed)) for seed in range(40)]
+    assert {(0, 0, 0), (255, 255, 255)} < {surface.colour for surface in surfaces}
+    for surface in surfaces[:12]:
+        before = render(scene, 256)
+        after = surface.over(before)
+        changed = (after != before).any(2)
+        x0, y0, x1, y1 = (round(256 * edge) for edge in surface.box)
+        assert not changed[:y0].any()
+        assert not changed[:, x1:].any()
+        assert (after[y0:y1, x0:x1] == surface.colour).all()
+        under = {
+            place.name
+            for place in layout(scene)
+            if place.name in ("light", "arrow", "car", "speed", "word")
+            and surface.box.x0 <= place.box[0] and place.box[2] <= surface.box.x1
+            and surface.box.y0 <= place.box[1] and place.box[3] <= surface.box.y1
+        }  # fmt: skip
+        assert under <= gone_things(evidence_of(scene, surface, 256))
+    whole = evidence_of(scene, Paint(Box(0, 0, 1, 1), (9, 9, 9)), 256)
+    assert gone_things(whole) == set(THINGS)
 
 
 def test_the_vision_tower_learns_from_what_is_clean_or_recovered_alone(pool: Pool) -> None:

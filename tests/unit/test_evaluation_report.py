@@ -135,21 +135,19 @@ def test_cannot_tell_is_told_apart_by_what_the_corruption_left(bench: Bench, tmp
 def test_covered_things_are_answered_apart(bench: Bench, tmp_path: Path) -> None:
     cells = deepcopy(bench.full["cells"])
     items = [item for name, found in cells.items() if name.startswith("covered/") for item in found]
-    assert len(items) == len(COVERS)
+    assert len(items) == len(COVERS) + 1
     for item in items:
         rest = len(item["kinds"]) - 2
         item["gone"] = "11" + "0" * rest
         item["answers"] |= {"corrupted": "??" + "1" * rest, "both": "?0" + "?" + "1" * (rest - 1)}
     page, *_ = write([{**bench.full, "cells": cells, "summary": summary(cells)}], tmp_path / "page.md", "cpu")
     told = rows(section(page.read_text("utf-8"), "“Cannot tell”"))
-    assert [told["gone"][0], *(cell.split(" ")[0] for cell in told["gone"][1::2])] == [
-        str(2 * len(items)),
-        "100.0",
-        "50.0",
-    ]
-    count = sum(len(item["kinds"]) - 2 for item in items)
-    asked, of_corrupted, _, of_both = (cell.split(" ")[0] for cell in told["seen"])
-    assert (asked, of_corrupted, of_both) == (str(count), "0.0", f"{100 * len(items) / count:.1f}")
+    for way, own in (("corrupted", items[:-1]), ("painted over", items[-1:])):
+        gone, seen = told[f"{way}, gone"], told[f"{way}, seen"]
+        assert [gone[0], *(cell.split(" ")[0] for cell in gone[1::2])] == [str(2 * len(own)), "100.0", "50.0"]
+        count = sum(len(item["kinds"]) - 2 for item in own)
+        asked, of_corrupted, _, of_both = (cell.split(" ")[0] for cell in seen)
+        assert (asked, of_corrupted, of_both) == (str(count), "0.0", f"{100 * len(own) / count:.1f}")
 
 
 def test_answers_are_shares_of_the_runs_own_letters(written: str, bench: Bench) -> None:
