@@ -24,7 +24,7 @@ from ru1_app.scoring.base import Pair, Scorer
 from ru1_app.scoring.ms_ssim import MS_SSIM
 from ru1_app.scoring.psnr import PsnrScorer
 from ru1_app.scoring.ssim import SSIM
-from ru1_app.training.answerer_pool import Damage, cover, damaged, evidence_of, gone_things, one_thing, paint
+from ru1_app.training.damage import Damage, cover, damaged, evidence_of, gone_things, one_thing, paint
 from ru1_app.uncertainty import deviation
 
 POOLED = 160  # squares of each photo that are kept, to pool photos

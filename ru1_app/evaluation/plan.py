@@ -17,8 +17,8 @@ import numpy as np
 from ru1_app.corruptions import CORRUPTIONS, LEVELS, CorruptionSpec, entry_of
 from ru1_app.errors import InvalidInput
 from ru1_app.scenes import HELD_OUT_SEED
-from ru1_app.training.answerer_pool import COVERS
 from ru1_app.training.config import STILL
+from ru1_app.training.damage import COVERS
 
 CLEAN, NONE = "clean", "none"  # the name of input that is not corrupted; the level of it, and of covered things
 CHAIN = "+"  # between the corruptions that cover a thing

@@ -31,7 +31,8 @@ from ru1_app.scenes.scene import (
     sample_scene,
 )
 from ru1_app.training.answerer_build import GRID
-from ru1_app.training.answerer_pool import Pool, shrink
+from ru1_app.training.answerer_pool import Pool
+from ru1_app.training.damage import shrink
 
 _VALUES = {
     "light": LIGHTS,

@@ -28,7 +28,8 @@ from ru1_app.files import write_whole
 from ru1_app.models.base import Answerer, AnswerRequest, Recoverer
 from ru1_app.scenes.questions import LETTERS, ask
 from ru1_app.scenes.scene import HELD_OUT_SEED, sample_scene
-from ru1_app.training.answerer_pool import evidence_of, gone_things, recovered
+from ru1_app.training.answerer_pool import recovered
+from ru1_app.training.damage import evidence_of, gone_things
 
 Values: TypeAlias = NDArray[np.float64]
 FIRST_SCENE = HELD_OUT_SEED + 200_000

@@ -30,9 +30,10 @@ from ru1_app.training.answerer_build import SIDE, build_tokenizer
 from ru1_app.training.answerer_config import AnswererConfig
 from ru1_app.training.answerer_data import CLEAR, MORE_POSITIONS, Asker, Scenes, Shares, View
 from ru1_app.training.answerer_loss import packed_mask
-from ru1_app.training.answerer_pool import Paint, Pool, draw_damage, ensure, evidence_of, gone_things, make, paint
+from ru1_app.training.answerer_pool import Pool, ensure, make
 from ru1_app.training.calibrate import Judged, calibrate, calibration_error, fitted, shares_of, tempered
 from ru1_app.training.config import load_config
+from ru1_app.training.damage import Paint, draw_damage, evidence_of, gone_things, paint
 from tests.fakes import FakeRecoverer
 from tests.tiny_recoverer import make_tiny_recoverer
 

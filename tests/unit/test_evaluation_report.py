@@ -19,7 +19,7 @@ from ru1_app.evaluation.report import write
 from ru1_app.evaluation.run import read
 from ru1_app.evaluation.summary import summary
 from ru1_app.evaluation.targets import targets_of, verdict
-from ru1_app.training.answerer_pool import COVERS
+from ru1_app.training.damage import COVERS
 from tests.measured import Bench, Run
 
 pytestmark = pytest.mark.weights

@@ -14,7 +14,7 @@ from ru1_app.images import Image8
 from ru1_app.scenes import render, sample_scene
 from ru1_app.scenes.evidence import THINGS, Evidence, alternatives, boxes
 from ru1_app.scenes.scene import HELD_OUT_SEED, Scene, layout
-from ru1_app.training.answerer_pool import shrink
+from ru1_app.training.damage import shrink
 
 SIZE = 256
 
