@@ -79,7 +79,8 @@ class Bench:
         drawn, clean, asked = inputs.scene(number)
         name = f"scene-{number}"
         seed = cell.own_seed(name, self._plan.seed)
-        bad = damaged(clean, damage := self._cover(cell, drawn, seed))
+        damage = self._cover(cell, drawn, seed)
+        bad = damaged(clean, damage)
         return {"id": name, **self._told(bad, self._recovered(bad).images[0], drawn, asked, damage)}
 
     def _cover(self, cell: Cell, drawn: Scene, seed: int) -> Damage:

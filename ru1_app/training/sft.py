@@ -102,8 +102,9 @@ class Trainer:
         if init is not None:
             start_from(net, init)
         if config.compile:
+            torch._dynamo.config.recompile_limit = 64  # one code for blocks of every width and place; by default 8
             for block in (each for each in net.modules() if isinstance(each, Block)):
-                block.compile(dynamic=False)  # by the block: seconds instead of minutes before the first step
+                block.compile(dynamic=False)
         self.format = torch.channels_last if config.channels_last else torch.contiguous_format
         self.net = net.to(accelerator.device, memory_format=self.format)
         self.average = deepcopy(self.net).requires_grad_(False)
