@@ -127,12 +127,13 @@ def test_it_says_how_things_are_to_be_seen(answerer: Answerer) -> None:
 
 
 @pytest.mark.weights
-def test_it_says_that_nothing_can_be_told_of_what_is_gone(answerer: Answerer) -> None:
+@pytest.mark.parametrize("colour", [0, 127, 255, (200, 40, 40)])
+def test_it_says_that_nothing_can_be_told_of_what_is_gone(answerer: Answerer, colour: object) -> None:
     requests = []
     for number in range(10):
         scene = sample_scene(HELD_OUT_SEED + 300_000 + number)
         covered = render(scene).copy()
-        covered[: covered.shape[0] // 2] = 127  # all signs
+        covered[: covered.shape[0] // 2] = colour  # all signs
         asked = dict(questions_for(scene, np.random.default_rng(0)))
         requests += [
             AnswerRequest([covered], Condition.CORRUPTED, asked[kind]) for kind in ("light", "arrow", "speed", "word")

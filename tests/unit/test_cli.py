@@ -16,6 +16,7 @@ from PIL import Image
 
 from ru1_app.config import ROOT
 from ru1_app.images import Image8, from_png, write_png
+from ru1_app.scenes import HELD_OUT_SEED, questions_for, render, sample_scene
 from ru1_app.scoring.base import Pair
 from ru1_app.scoring.risk import load_risk
 from tests.served import ServedModel
@@ -147,21 +148,22 @@ def test_db_upgrade_and_models_answer_without_heavy_libraries(cli: Cli) -> None:
 
 @pytest.mark.weights
 def test_recover_score_and_answer(cli: Cli) -> None:
-    cli("corrupt", "photo.png", "bad.png", "--spec", "gaussian_noise@mid#1")
+    scene = sample_scene(HELD_OUT_SEED)
+    write_png(cli.folder / "scene.png", render(scene))
+    cli("corrupt", "scene.png", "bad.png", "--spec", "gaussian_noise@mid#1")
     (row,) = cli("recover", "bad.png", "good.png", "--samples", "2", "--uncertainty", "map.png", "--json")
     assert [Path(name).name for name in row["out"]] == ["good.png", "good-2.png"]
     assert (row["uncertainty_kind"], (cli.folder / "map.png").is_file()) == ("deviation", True)
     cli("recover", "bad.png", "alone.png")
     assert (cli.folder / "alone.png").read_bytes() == (cli.folder / "good.png").read_bytes()  # however many draws
-    before, after = (cli("score", name, "photo.png", "--json") for name in ("bad.png", "good.png"))
+    before, after = (cli("score", name, "scene.png", "--json") for name in ("bad.png", "good.png"))
     assert after["ssim"]["value"] > before["ssim"]["value"] + 0.1
     assert "embedded CLIP" in after["clip"]["model"]
-    said = cli(
-        "answer", "bad.png", "--recovery", "good.png", "--question", "What colour is the traffic light?",
-        "--option", "red", "--option", "green", "--json",
-    )  # fmt: skip
-    assert set(said) == {"corrupted", "recovered", "both"}
-    assert all(answer["choice"] in ("A", "B") for answer in said.values())
+    asked = dict(questions_for(scene, np.random.default_rng(0)))["light"]
+    options = [word for option in asked.options for word in ("--option", option)]
+    said = cli("answer", "bad.png", "--recovery", "good.png", "--question", asked.text, *options, "--json")
+    choices = {condition: answer["choice"] for condition, answer in said.items()}
+    assert choices == dict.fromkeys(("corrupted", "recovered", "both"), asked.expected)
 
 
 @pytest.mark.weights
