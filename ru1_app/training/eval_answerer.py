@@ -1,7 +1,7 @@
 """Controls of the answerer on held-out scenes: `python -m ru1_app.training.eval_answerer --model DIR --json`.
 
-What the benchmark (`ru1 eval embedded`) does not show: the image-blind baseline asks about a gray picture and must not be
-above chance; a corrupted image shown twice must answer as well as once; one beside its reference is the most that a
+What the benchmark (`ru1 eval embedded`) does not show: the image-blind baseline asks about a gray picture and must not
+be above chance; a corrupted image shown twice must answer as well as once; one beside its reference is the most that a
 recovery could give. Scenes have seeds from `HELD_OUT_SEED` on; training draws its seeds below it.
 """
 
