@@ -9,6 +9,7 @@ from ru1_app.corruptions import LEVELS
 from ru1_app.errors import InvalidInput
 from ru1_app.evaluation.compare import ALL, aligned, compare, difference
 from ru1_app.evaluation.page import LABELS, Row, and_list, code, digits, table, told_from_0
+from ru1_app.evaluation.plan import CLEAN, NONE
 from ru1_app.evaluation.show import interval, number
 from ru1_app.evaluation.table import CONDITIONS, Table, answers
 
@@ -104,11 +105,11 @@ def _whole_way(full: Document, reader: Document) -> Iterator[str]:
         "pictures: what the second picture adds for one and the same answerer is *both − corrupted* under Answers."
     )
     heads = ["level", f"{code(READER)}, corrupted", "full, both", "difference", "can be told from 0"]
-    yield table(heads, (_step(level, before, after) for level in (*LEVELS, ALL)))
+    yield table(heads, (_step(level, before, after) for level in (CLEAN, *LEVELS, ALL)))
 
 
 def _step(level: str, before: Table, after: Table) -> list[str]:
-    named = [*LEVELS] if level == ALL else [level]
+    named = {ALL: [*LEVELS], CLEAN: [NONE]}.get(level, [level])
     one, two = before.where(levels=named), after.where(levels=named)
     shares = (table.estimates().get(f"right/{condition}") for table, condition in ((one, "corrupted"), (two, "both")))
     found = difference(one, two, "right/corrupted", "right/both")

@@ -14,6 +14,7 @@ from functools import cached_property
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ru1_app.images import Image8
 from ru1_app.scenes.render import render
@@ -114,16 +115,30 @@ class Evidence:
         return np.asarray(np.square(detail) / 2)
 
     def strength(self, thing: str) -> float:
-        """d' between this scene and the most similar of its alternatives; 0: they look the same."""
-        return min(self._detectability(other, thing) for other in alternatives(self.scene, thing))
+        """d' between this scene and the most similar of its alternatives; 0: they look the same.
 
-    def _detectability(self, other: Scene, thing: str) -> float:
+        Each person counts: one who is hidden is missed, however plain the others are to see.
+        """
+        found = [self._difference(other, thing) for other in alternatives(self.scene, thing)]
+        if thing == "people":
+            nobody = replace(self.scene, people=0)
+            alone = self._difference(nobody, thing)
+            found += [self._within(alone, [box]) for box in boxes(self.scene, nobody, thing)]
+        return min(map(self._detectability, found))
+
+    def _difference(self, other: Scene, thing: str) -> NDArray[np.float32]:
+        """Square of what is seen of the two scenes; for what is counted within its boxes alone."""
         difference = (self.corrupted.astype(np.float32) - self._seen(render(other, self.size), self.seed)) ** 2
-        if thing in COUNTED:  # their number moves the chances of what is drawn after them
-            mask = np.zeros(difference.shape, bool)
-            for window in map(self._window, boxes(self.scene, other, thing)):
-                mask[window] = True
-            difference = np.where(mask, difference, 0.0)
+        # Their number moves the chances of what is drawn after them.
+        return self._within(difference, boxes(self.scene, other, thing)) if thing in COUNTED else difference
+
+    def _within(self, difference: NDArray[np.float32], places: list[Box]) -> NDArray[np.float32]:
+        mask = np.zeros(difference.shape, bool)
+        for window in map(self._window, places):
+            mask[window] = True
+        return np.where(mask, difference, np.float32(0))
+
+    def _detectability(self, difference: NDArray[np.float32]) -> float:
         if not (tells := difference > 0).any():
             return 0.0
         # The median, because drops that cover the thing in one of the two draws are no noise either.

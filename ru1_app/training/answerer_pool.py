@@ -23,7 +23,7 @@ from ru1_app.models.trace import Level
 from ru1_app.scenes.evidence import THINGS, Evidence
 from ru1_app.scenes.scene import HELD_OUT_SEED, Scene, generator, sample_scene
 from ru1_app.training.answerer_build import SIDE
-from ru1_app.training.damage import Damage, draw_damage, evidence_of, gone_things, shrink
+from ru1_app.training.damage import VERSION, Damage, draw_damage, evidence_of, gone_things, shrink
 
 log = logging.getLogger(__name__)
 SIZES, SIZE_SHARES = (256, 384), (0.65, 0.35)
@@ -88,7 +88,7 @@ def make(folder: Path, recoverer: Recoverer, count: int, seed: int = 0) -> None:
         with (folder / f"{name}.part").open("wb") as file:
             np.save(file, values)
         (folder / f"{name}.part").replace(folder / f"{name}.npy")
-    made = {"recoverer": recoverer.ref.revision, "count": count, "seed": seed}
+    made = {"recoverer": recoverer.ref.revision, "damage": VERSION, "count": count, "seed": seed}
     write_whole(folder / MADE, (json.dumps(made) + "\n").encode())
 
 
@@ -96,7 +96,7 @@ def ensure(folder: Path, recoverer: Recoverer, count: int, seed: int = 0) -> Non
     """Make the pool, where there is none. One that is there is taken as large as it is, which is logged.
 
     Raises:
-        InvalidInput: the pool that is there was made with another recoverer.
+        InvalidInput: the pool that is there was made with another recoverer, or of scenes that suffered otherwise.
     """
     if not (folder / MADE).exists():
         make(folder, recoverer, count, seed)
@@ -105,6 +105,11 @@ def ensure(folder: Path, recoverer: Recoverer, count: int, seed: int = 0) -> Non
     if made["recoverer"] != wanted:
         raise InvalidInput(
             f"The pool in {folder} holds recoveries of {made['recoverer']!r}, not of {wanted!r}. Name another --pool."
+        )
+    if made.get("damage") != VERSION:
+        raise InvalidInput(
+            f"The pool in {folder} is of an earlier version: its scenes are damaged or judged otherwise. Name another "
+            "--pool."
         )
     if (made["count"], made["seed"]) != (count, seed):
         log.warning("%s holds %s scenes of seed %s already and stays as it is.", folder, made["count"], made["seed"])

@@ -24,7 +24,9 @@ COVERS = (
 )
 """Chains that are put on one thing alone, so that there are questions whose evidence is gone."""
 CLEAN_SHARE, COVER_SHARE, PAINT_SHARE = 0.08, 0.25, 0.15
+ONE_THING_SHARE, HALF_SHARE = 0.55, 0.35  # of what is painted over; the rest is whole
 MARGIN = 0.04  # around what is covered, of the image's side
+VERSION = 2  # of what a pool of scenes suffers, and of what is said to be left to tell
 
 
 class Paint(NamedTuple):
@@ -48,12 +50,12 @@ Damage = CorruptionSpec | Paint | None
 def draw_damage(scene: Scene, rng: np.random.Generator) -> Damage:
     """What a scene of the pool suffers: nothing, any corruption at any severity, one that covers a thing, or paint."""
     draw, seed = rng.random(), int(rng.integers(MAX_SEED))
-    if (draw := draw - CLEAN_SHARE) < 0:
+    if draw < CLEAN_SHARE:
         return None
-    if (draw := draw - COVER_SHARE) < 0:
+    if draw < CLEAN_SHARE + COVER_SHARE:
         chain = COVERS[rng.integers(len(COVERS))]
         return cover(one_thing(scene, rng), chain, float(rng.uniform(0.6, 1)), seed)
-    if draw < PAINT_SHARE:
+    if draw < CLEAN_SHARE + COVER_SHARE + PAINT_SHARE:
         return paint(scene, rng)
     names = list(CORRUPTIONS)
     return CorruptionSpec.of(names[rng.integers(len(names))], float(rng.uniform(0.15, 1)), seed)
@@ -63,10 +65,20 @@ def paint(scene: Scene, rng: np.random.Generator) -> Paint:
     """A surface of any gray or colour, black and white among them, over one thing, half of the image or all of it."""
     place, draw, edge = one_thing(scene, rng), rng.random(), float(rng.uniform(0.4, 0.6))
     halves = Box(0, 0, 1, edge), Box(0, edge, 1, 1), Box(0, 0, edge, 1), Box(edge, 0, 1, 1)
-    box = around(place) if draw < 0.55 else halves[rng.integers(4)] if draw < 0.9 else Box(0, 0, 1, 1)
+    if draw < ONE_THING_SHARE:
+        box = around(place)
+    elif draw < ONE_THING_SHARE + HALF_SHARE:
+        box = halves[rng.integers(4)]
+    else:
+        box = Box(0, 0, 1, 1)
+    return Paint(box, _colour(rng))
+
+
+def _colour(rng: np.random.Generator) -> tuple[int, int, int]:
+    """Black, white, twice as often any gray, or any colour."""
     gray, (red, green, blue) = int(rng.integers(256)), rng.integers(256, size=3)
-    grays = (gray,) * 3
-    return Paint(box, ((0, 0, 0), (255,) * 3, grays, grays, (int(red), int(green), int(blue)))[rng.integers(5)])
+    grays = gray, gray, gray
+    return ((0, 0, 0), (255, 255, 255), grays, grays, (int(red), int(green), int(blue)))[rng.integers(5)]
 
 
 def one_thing(scene: Scene, rng: np.random.Generator) -> Placement:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import cv2
 import numpy as np
@@ -34,7 +34,8 @@ LEAST_SIDE = 96  # of a photo that shows enough to learn from
 class Images(Sequence[Image8]):
     """Images in a file of their own, mapped into memory: a process that is spawned opens it and is sent no image.
 
-    Were 400 MB sent, every process would start only after the one before it had read them all.
+    Were 400 MB sent, every process would start only after the one before it had read them all. The file lies in the
+    folder for temporary ones and goes with the object or the process; a process that is killed leaves it there.
     """
 
     def __init__(self, images: Iterable[Image8]) -> None:
@@ -51,7 +52,11 @@ class Images(Sequence[Image8]):
     def __len__(self) -> int:
         return len(self._shapes)
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self, index: int) -> Image8: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Image8]: ...
+    def __getitem__(self, index: int | slice) -> Image8 | list[Image8]:
         if isinstance(index, slice):
             return [self[k] for k in range(*index.indices(len(self)))]
         shape, size = self._shapes[index]

@@ -45,16 +45,24 @@ class RunLog:
         if step % self._every:
             return
         means = {name: float(total) / self._count for name, total in self._sums.items()}
-        path = self._folder / "log.csv"
-        new = not path.exists()
-        with path.open("a", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerows([["step", *means]] if new else [])
-            writer.writerow([step, *(f"{value:.6g}" for value in means.values())])
+        self._write({"step": str(step), **{name: f"{value:.6g}" for name, value in means.items()}})
         if self._board is not None:
             for name, value in means.items():
                 self._board.add_scalar(name, value, step)
         self._sums, self._count = {}, 0
+
+    def _write(self, row: Mapping[str, str]) -> None:
+        """A row in the columns that the file has: a run that goes on with other parts of the loss has other values."""
+        path = self._folder / "log.csv"
+        columns = list(row)
+        if path.exists():
+            with path.open(newline="") as file:
+                columns = next(csv.reader(file), columns)
+        with path.open("a", newline="") as file:
+            writer = csv.DictWriter(file, columns, restval="nan", extrasaction="ignore")
+            if file.tell() == 0:
+                writer.writeheader()
+            writer.writerow(row)
 
     def samples(self, step: int, *columns: Tensor) -> None:
         """A row for each image: the columns [N, 3, H, W] in [0, 1] side by side, as PNG (and in TensorBoard)."""

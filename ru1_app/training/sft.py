@@ -127,7 +127,9 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.rate(self.step, self.seconds)
         parts = self._losses(corrupted, clean, thumbs)
-        loss = parts["l1"] + self.config.scale_weight * parts["nll"] + self.config.psnr_weight * parts["log_error"]
+        loss = parts["l1"] + self.config.scale_weight * parts["nll"]
+        if self.config.psnr_weight:
+            loss = loss + self.config.psnr_weight * parts["log_error"]
         if self.config.ssim_weight:
             loss = loss + self.config.ssim_weight * (1 - parts["ssim"])
         self.optimizer.zero_grad(set_to_none=True)
@@ -149,10 +151,11 @@ class Trainer:
         prediction = self._run(x_t, corrupted, at, thumbs)
         parts = {
             "l1": charbonnier(prediction.clean, clean),
-            "log_error": log_error(prediction.clean, clean),
             "nll": scale_nll(prediction.log_scale, prediction.clean - clean),
             "gain": (corrupted - clean).abs().mean() - (prediction.clean - clean).abs().mean(),
         }
+        if self.config.psnr_weight:
+            parts["log_error"] = log_error(prediction.clean, clean)
         if self.config.ssim_weight:
             parts["ssim"] = ssim(prediction.clean, clean)
         return parts
@@ -226,7 +229,7 @@ def train(
     accelerator = Accelerator(cpu=device == "cpu", mixed_precision="bf16" if device == "cuda" else "no")
     if config.seconds and accelerator.num_processes > 1:
         raise InvalidInput("Processes that train together must end at one step. Set seconds=0 and give steps.")
-    torch.backends.cudnn.benchmark = True  # all crops are of one size
+    torch.backends.cudnn.benchmark = True  # crops are of two sizes, early and late ones
     trainer = Trainer(config, out, accelerator, init)
     log = RunLog(out, config.log_every, trainer.step, silent=not accelerator.is_main_process)
     largest = max(config.crop, config.crop_late)

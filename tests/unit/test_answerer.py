@@ -128,7 +128,9 @@ def test_it_says_how_things_are_to_be_seen(answerer: Answerer) -> None:
 
 @pytest.mark.weights
 @pytest.mark.parametrize("colour", [0, 127, 255, (200, 40, 40)])
-def test_it_says_that_nothing_can_be_told_of_what_is_gone(answerer: Answerer, colour: object) -> None:
+def test_it_says_that_nothing_can_be_told_of_what_is_gone(
+    answerer: Answerer, colour: int | tuple[int, int, int]
+) -> None:
     requests = []
     for number in range(10):
         scene = sample_scene(HELD_OUT_SEED + 300_000 + number)

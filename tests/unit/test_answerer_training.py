@@ -21,7 +21,7 @@ from ru1_app.errors import InvalidInput, ModelFailed, Unavailable
 from ru1_app.models.base import Recovered, Recoverer, RecoverRequest
 from ru1_app.models.embedded.adapter import load
 from ru1_app.models.trace import LEVELS, SO, Level
-from ru1_app.scenes import render, sample_scene
+from ru1_app.scenes import Scene, render, sample_scene
 from ru1_app.scenes.evidence import THINGS
 from ru1_app.scenes.scene import layout
 from ru1_app.training import calibrate as calibrate_module
@@ -33,7 +33,7 @@ from ru1_app.training.answerer_loss import packed_mask
 from ru1_app.training.answerer_pool import Pool, ensure, make
 from ru1_app.training.calibrate import Judged, calibrate, calibration_error, fitted, shares_of, tempered
 from ru1_app.training.config import load_config
-from ru1_app.training.damage import Paint, draw_damage, evidence_of, gone_things, paint
+from ru1_app.training.damage import VERSION, Paint, around, draw_damage, evidence_of, gone_things, paint
 from tests.fakes import FakeRecoverer
 from tests.tiny_recoverer import make_tiny_recoverer
 
@@ -123,7 +123,7 @@ def test_a_folder_without_a_pool_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_pool_of_another_recoverer_is_not_taken(tmp_path: Path) -> None:
-    made = {"recoverer": "abc", "count": 8, "seed": 0}
+    made = {"recoverer": "abc", "damage": VERSION, "count": 8, "seed": 0}
     (tmp_path / "pool").mkdir()
     (tmp_path / "pool/pool.json").write_text(json.dumps(made), "utf-8")
     other = make_tiny_recoverer(tmp_path / "other")
@@ -185,8 +185,9 @@ def test_nothing_is_left_under_paint_and_all_beside_it() -> None:
         after = surface.over(before)
         changed = (after != before).any(2)
         x0, y0, x1, y1 = (round(256 * edge) for edge in surface.box)
-        assert not changed[:y0].any()
-        assert not changed[:, x1:].any()
+        beside = np.ones_like(changed)
+        beside[y0:y1, x0:x1] = False
+        assert not changed[beside].any()
         assert (after[y0:y1, x0:x1] == surface.colour).all()
         under = {
             place.name
@@ -195,9 +196,36 @@ def test_nothing_is_left_under_paint_and_all_beside_it() -> None:
             and surface.box.x0 <= place.box[0] and place.box[2] <= surface.box.x1
             and surface.box.y0 <= place.box[1] and place.box[3] <= surface.box.y1
         }  # fmt: skip
-        assert under <= gone_things(evidence_of(scene, surface, 256))
+        gone = gone_things(evidence_of(scene, surface, 256))
+        assert under <= gone
+        assert ("light" in gone) <= touches(surface.box, scene, "light")
     whole = evidence_of(scene, Paint(Box(0, 0, 1, 1), (9, 9, 9)), 256)
     assert gone_things(whole) == set(THINGS)
+
+
+def touches(box: Box, scene: Scene, thing: str) -> bool:
+    """Whether a box and a thing's have a place in common."""
+    (place,) = (place for place in layout(scene) if place.name == thing)
+    x0, y0, x1, y1 = place.box
+    return box.x0 < x1 and x0 < box.x1 and box.y0 < y1 and y0 < box.y1
+
+
+def test_people_cannot_be_counted_where_one_of_them_is_hidden() -> None:
+    scene = next(scene for scene in map(sample_scene, range(100)) if scene.people == 3)
+    people = [place for place in layout(scene) if place.name == "person"]
+    assert len(people) == 3
+    for place in people:
+        assert "people" in gone_things(evidence_of(scene, Paint(around(place), (90, 90, 90)), 256))
+    assert "people" not in gone_things(evidence_of(scene, Paint(Box(0, 0, 1, 0.4), (90, 90, 90)), 256))
+
+
+def test_a_pool_of_other_damage_is_not_taken(tmp_path: Path) -> None:
+    ensure(tmp_path, FakeRecoverer(), 2)
+    made = json.loads((tmp_path / "pool.json").read_text("utf-8"))
+    del made["damage"]  # as before it was said
+    (tmp_path / "pool.json").write_text(json.dumps(made), "utf-8")
+    with pytest.raises(InvalidInput, match="earlier version.*another --pool"):
+        ensure(tmp_path, FakeRecoverer(), 2)
 
 
 def test_the_vision_tower_learns_from_what_is_clean_or_recovered_alone(pool: Pool) -> None:

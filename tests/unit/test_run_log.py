@@ -41,6 +41,17 @@ def test_a_row_that_was_cut_off_is_dropped(tmp_path: Path) -> None:
     assert read_log(tmp_path / "log.csv")["step"] == [1, 2, 3, 4]
 
 
+def test_a_value_stands_under_its_name_when_the_run_goes_on_with_others(tmp_path: Path) -> None:
+    write(tmp_path, range(1, 3))
+    log = RunLog(tmp_path, 1, 2)
+    log.add(3, {"error": 7.0, "gain": 6.0})
+    log.close()
+    found = read_log(tmp_path / "log.csv")
+    assert found["gain"] == [2, 4, 6]
+    assert found["loss"] == pytest.approx([1, 2, float("nan")], nan_ok=True)
+    assert "error" not in found
+
+
 def test_tensorboard_forgets_later_steps_too(tmp_path: Path) -> None:
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     write(tmp_path, range(1, 7))
