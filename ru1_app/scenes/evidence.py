@@ -120,7 +120,7 @@ class Evidence:
         Each person counts: one who is hidden is missed, however plain the others are to see.
         """
         found = [self._difference(other, thing) for other in alternatives(self.scene, thing)]
-        if thing == "people":
+        if thing == "people" and self.scene.people:
             nobody = replace(self.scene, people=0)
             alone = self._difference(nobody, thing)
             found += [self._within(alone, [box]) for box in boxes(self.scene, nobody, thing)]
